@@ -1,0 +1,15 @@
+/**
+ * Tests run on the compiled files (tsc -b), one file at a time: kernel tests share one machine.
+ * The condition `failpoints` picks each package's dist/ build, where failpoints are compiled in.
+ */
+export default {
+  testEnvironment: '<rootDir>/test/jest/node-environment.cjs',
+  testEnvironmentOptions: { customExportConditions: ['failpoints', 'node', 'node-addons'] },
+  testMatch: ['<rootDir>/{plugin-sdk,linux,core,agent,test}/dist/**/*.test.js', '<rootDir>/plugins/*/dist/**/*.test.js'],
+  transform: {},
+  maxWorkers: 1,
+  workerIdleMemoryLimit: '768MB',
+  testTimeout: 60_000,
+  modulePathIgnorePatterns: ['<rootDir>/.*/bundle/'],
+  reporters: ['default', '<rootDir>/test/jest/closing-line-reporter.js'],
+};
