@@ -1,0 +1,13 @@
+import { AsyncParallelHook } from 'tapable';
+import type { Container } from '../container.js';
+import type { Resources } from '../container-config.js';
+
+/**
+ * update: the allocation changed; `container.resources` still holds the old one.
+ *
+ * Order    all taps at once
+ * Result   none
+ * Failure  the update fails and names the isolators; the others keep what they did
+ */
+export const createUpdateHook = () =>
+  new AsyncParallelHook<[Container, Resources]>(['container', 'resources'], 'update');

@@ -1,0 +1,54 @@
+import type { Container, ResolvedUser } from './container.js';
+import type { ContainerConfig } from './container-config.js';
+import type { LaunchPlan } from './plan/launch-plan.js';
+
+/** What a launcher must remember of a process to take it up again after a restart: JSON. */
+export type LauncherState = Readonly<Record<string, unknown>>;
+
+/** The agent's side of a container's terminal. */
+export interface ContainerTerminal {
+  /** The master's descriptor; the caller of `take` owns it. */
+  take(): number;
+  resize(columns: number, rows: number): void;
+}
+
+/** A container's first process, held at the gate until `release`. */
+export interface ContainerProcess {
+  readonly pid: number;
+  /** Checkpointed by the core before the gate opens. */
+  readonly state: LauncherState;
+  /** Resolves, once nothing of it is left running, with the raw status of wait(2); undefined if it was lost. */
+  readonly exited: Promise<number | undefined>;
+  readonly terminal?: ContainerTerminal | undefined;
+  /**
+   * Opens the gate. Returns once the command was executed; throws what failed before (step, call, errno).
+   * May complete synchronously: a promise costs a turn of the event loop.
+   */
+  release(): Promise<void> | void;
+  /** Sends a signal to the first process. False if it has ended. */
+  signal(signal: number): boolean;
+  /** Ends every process of the container, held at the gate or running. Idempotent; rejects if something lives on. */
+  destroy(): Promise<void> | void;
+  /** After `exited`: gives back descriptors and what `fork` made. Idempotent. */
+  close(): void;
+}
+
+/** Starts processes as a LaunchPlan says. `linux` and `posix` are launchers. */
+export interface Launcher {
+  /**
+   * Checks what the plan cannot: user, root filesystem, ... Called before anything is created; throws on bad input.
+   * Returns the user that the container will run as, if the configuration names one.
+   */
+  validate(config: Readonly<ContainerConfig>): ResolvedUser | undefined;
+  /** Starts the first process and holds it at the gate. On a failure nothing is left. */
+  fork(container: Container, plan: LaunchPlan): Promise<ContainerProcess> | ContainerProcess;
+  /** Takes up a process of an earlier run. Undefined if it and all of the container's others are gone. */
+  adopt(
+    container: Container,
+    state: LauncherState,
+  ): Promise<ContainerProcess | undefined> | ContainerProcess | undefined;
+  /** The system calls of a plan, for people; undefined if the launcher has none to show. */
+  describe?(container: Container, plan: LaunchPlan): string | undefined;
+  /** Gives back what the launcher itself holds. */
+  close?(): Promise<void> | void;
+}
