@@ -1,0 +1,58 @@
+import { createRequire } from 'node:module';
+import { type SyscallArguments, SyscallError } from './errors.js';
+import { type SystemCallName, systemCallNumber } from './system-call-numbers.js';
+
+/** The only place that loads libc: bound functions are looked up on their first call, so that start-up stays cheap. */
+type Native = (...args: unknown[]) => number | bigint;
+interface Koffi {
+  load(path: string): {
+    func(name: string, result: string, parameters: string[]): Native & { async: unknown };
+  };
+  errno(): number;
+}
+
+let koffi: Koffi | undefined;
+let library: ReturnType<Koffi['load']> | undefined;
+
+/** koffi itself: for the event loop's poll. */
+export function loadKoffi(): Koffi {
+  koffi ??= createRequire(import.meta.url)('koffi') as Koffi;
+  return koffi;
+}
+
+function bind(symbol: string, result: string, parameters: string[]): Native {
+  library ??= loadKoffi().load('libc.so.6');
+  return library.func(symbol, result, parameters);
+}
+
+/** Binds `symbol` of libc on its first call. Types are koffi's: `int`, `const char*`, `void*` for a Buffer. */
+export function libc(symbol: string, result: string, parameters: string[]): Native {
+  let native: Native | undefined;
+  return (...args) => {
+    native ??= bind(symbol, result, parameters);
+    return native(...args);
+  };
+}
+
+/** Binds a system call that libc has no function for (or has only since recently). */
+export function systemCall(name: SystemCallName, parameters: string[]): Native {
+  const native = libc('syscall', 'long', ['long', ...parameters]);
+  let number: number | undefined;
+  return (...args) => {
+    number ??= systemCallNumber(name);
+    return native(number, ...args);
+  };
+}
+
+/** The errno of the call just made: nothing else may run between. */
+export const lastErrno = (): number => loadKoffi().errno();
+
+/**
+ * The result of a call that returns -1 on failure, as a number.
+ * @throws SyscallError with the arguments by name
+ */
+export function checked(result: number | bigint, syscall: string, args?: SyscallArguments): number {
+  const value = Number(result);
+  if (value >= 0) return value;
+  throw new SyscallError(syscall, lastErrno(), args);
+}

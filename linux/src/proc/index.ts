@@ -1,0 +1,5 @@
+export * from './boot-id.js';
+export * from './kernel.js';
+export * from './mountinfo.js';
+export * from './process-stat.js';
+export * from './users.js';

@@ -1,0 +1,45 @@
+import { checked, libc } from '../libc.js';
+
+const epollCreateNative = libc('epoll_create1', 'int', ['int']);
+const epollCtlNative = libc('epoll_ctl', 'int', ['int', 'int', 'int', 'void*']);
+const epollWaitNative = libc('epoll_wait', 'int', ['int', 'void*', 'int', 'int']);
+const pollNative = libc('poll', 'int', ['void*', 'ulong', 'int']);
+
+export const EPOLLIN = 1;
+const EPOLL_CLOEXEC = 0o2000000;
+const [EPOLL_CTL_ADD, EPOLL_CTL_DEL] = [1, 2];
+
+// x86-64 packs `struct epoll_event` to 12 bytes; other architectures align the data to 8.
+const EVENT_SIZE = process.arch === 'x64' ? 12 : 16;
+const DATA_OFFSET = EVENT_SIZE - 8;
+
+/** epoll_create1(2). @throws SyscallError  EMFILE */
+export const epollCreate = (): number => checked(epollCreateNative(EPOLL_CLOEXEC), 'epoll_create1');
+
+/** epoll_ctl(2), EPOLL_CTL_ADD; `fd` itself is the event's data. @throws SyscallError  EEXIST; ENOSPC max_user_watches */
+export function epollAdd(epoll: number, fd: number, events = EPOLLIN): void {
+  const event = Buffer.alloc(EVENT_SIZE);
+  event.writeUInt32LE(events, 0);
+  event.writeInt32LE(fd, DATA_OFFSET);
+  checked(epollCtlNative(epoll, EPOLL_CTL_ADD, fd, event), 'epoll_ctl', { epoll, fd });
+}
+
+/** epoll_ctl(2), EPOLL_CTL_DEL. @throws SyscallError  ENOENT it is not in the set */
+export function epollDelete(epoll: number, fd: number): void {
+  checked(epollCtlNative(epoll, EPOLL_CTL_DEL, fd, null), 'epoll_ctl', { epoll, fd });
+}
+
+/** epoll_wait(2): the ready descriptors. @param timeoutMs  0 returns at once, -1 waits for ever */
+export function epollWait(epoll: number, timeoutMs: number, most = 64): number[] {
+  const events = Buffer.alloc(EVENT_SIZE * most);
+  const count = checked(epollWaitNative(epoll, events, most, timeoutMs), 'epoll_wait', { epoll, timeoutMs });
+  return Array.from({ length: count }, (_, i) => events.readInt32LE(i * EVENT_SIZE + DATA_OFFSET));
+}
+
+/** poll(2) on one descriptor: true if it is readable or hung up within the time. */
+export function pollReadable(fd: number, timeoutMs: number): boolean {
+  const entry = Buffer.alloc(8);
+  entry.writeInt32LE(fd, 0);
+  entry.writeInt16LE(1, 4);
+  return checked(pollNative(entry, 1, timeoutMs), 'poll', { fd, timeoutMs }) > 0;
+}
