@@ -5,7 +5,10 @@
 export default {
   testEnvironment: '<rootDir>/test/jest/node-environment.cjs',
   testEnvironmentOptions: { customExportConditions: ['failpoints', 'node', 'node-addons'] },
-  testMatch: ['<rootDir>/{plugin-sdk,linux,core,agent,test}/dist/**/*.test.js', '<rootDir>/plugins/*/dist/**/*.test.js'],
+  testMatch: [
+    '<rootDir>/{plugin-sdk,linux,core,agent,test}/dist/**/*.test.js',
+    '<rootDir>/plugins/*/dist/**/*.test.js',
+  ],
   transform: {},
   maxWorkers: 1,
   workerIdleMemoryLimit: '768MB',

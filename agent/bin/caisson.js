@@ -1,2 +1,2 @@
 #!/usr/bin/env node
-import "../bundle/cli.js";
+import '../bundle/cli.js';

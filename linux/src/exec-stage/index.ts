@@ -1,1 +1,5 @@
-export {};
+export * from './call-table.js';
+export { Program, type SlotValue, type SlotValues } from './program.js';
+export { FAILURE_EXIT_CODE, REPORT_DESCRIPTOR } from './record.js';
+export * from './report.js';
+export * from './sealed-image.js';

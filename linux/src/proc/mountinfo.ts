@@ -19,7 +19,7 @@ export interface MountEntry {
 }
 
 /** Spaces, tabs, newlines and backslashes are octal escapes. */
-const unescape = (text: string): string =>
+const unescapeOctal = (text: string): string =>
   text.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
 
 export function parseMountinfo(text: string): MountEntry[] {
@@ -41,13 +41,13 @@ function parseLine(line: string): MountEntry {
     id: Number(id),
     parentId: Number(parentId),
     device,
-    root: unescape(root),
-    mountPoint: unescape(mountPoint),
+    root: unescapeOctal(root),
+    mountPoint: unescapeOctal(mountPoint),
     options: options.split(','),
     shared: tag('shared'),
     master: tag('master'),
     filesystem,
-    source: unescape(source),
+    source: unescapeOctal(source),
     superOptions: superOptions.split(','),
   };
 }

@@ -37,7 +37,7 @@ const isId = (text: string): boolean => /^\d{1,10}$/.test(text) && Number(text) 
 
 /** Reads a user database: a regular file of at most 1 MiB (threat model F9). */
 export function readDatabase(path: string): string {
-  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_CLOEXEC);
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
     const stat = fstatSync(fd);
     if (!stat.isFile()) throw new Error(`${path} is not a regular file`);

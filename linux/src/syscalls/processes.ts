@@ -56,7 +56,7 @@ export interface ChildEnd {
 export function waitid(idType: number, id: number, options: number): ChildEnd | undefined {
   const info = Buffer.alloc(128);
   checked(waitidNative(idType, id, info, options), 'waitid', { idtype: idType, id, options });
-  const pid = info.readInt32LE(12);
+  const pid = info.readInt32LE(16);
   return pid === 0 ? undefined : { pid, code: info.readInt32LE(8), status: info.readInt32LE(24) };
 }
 

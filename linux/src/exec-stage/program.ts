@@ -1,0 +1,176 @@
+import { type Architecture, architecture, systemCallNumber } from '../system-call-numbers.js';
+import type { Argument, CallTable, Label, TableRecord } from './call-table.js';
+import { elfHeader, HEADER_BYTES, LOAD_ADDRESS } from './elf.js';
+import { FIELD, FLAG, RECORD_BYTES } from './record.js';
+import { RUNNERS } from './runner/bytes.js';
+
+/** What fills a slot. */
+export type SlotValue = number | string | readonly string[] | Buffer;
+export type SlotValues = Readonly<Record<string, SlotValue>>;
+
+/** A place in the image that a launch fills in. */
+interface Patch {
+  readonly slot: string;
+  /** Offset, in the image, of the eight bytes. */
+  readonly at: number;
+}
+
+const align = (size: number): number => (size + 7) & ~7;
+
+/**
+ * An assembled table: an image whose slots each launch fills in. Assembling is done once per kind of launch, filling
+ * for each one: a copy, and the strings of the launch behind it.
+ *
+ * Layout  ELF header | runner | table | data | what the slots point to
+ */
+export class Program {
+  readonly #template: Buffer;
+  readonly #patches: readonly Patch[];
+  readonly #tableAt: number;
+  readonly #dataAt: readonly number[];
+
+  constructor(
+    readonly table: CallTable,
+    readonly architecture_: Architecture = architecture(),
+  ) {
+    const runner = RUNNERS[architecture_];
+    this.#tableAt = HEADER_BYTES + runner.length;
+    const patches: Patch[] = [];
+    let end = this.#tableAt + table.records.length * RECORD_BYTES;
+    this.#dataAt = table.data.map((bytes) => {
+      const at = end;
+      end = align(end + bytes.length);
+      return at;
+    });
+    const vectors: { at: number; vector: readonly string[] }[] = [];
+    const image = Buffer.alloc(end);
+    runner.copy(image, HEADER_BYTES);
+    table.data.forEach((bytes, index) => bytes.copy(image, this.#dataAt[index]));
+    table.records.forEach((record, index) => this.#writeRecord(image, record, index, patches, vectors));
+    this.#template = this.#appendVectors(image, vectors);
+    this.#patches = patches;
+  }
+
+  /** The image of one launch. Throws on a slot without a value. */
+  fill(values: SlotValues = {}): Buffer {
+    const tails: Buffer[] = [];
+    let end = this.#template.length;
+    const image = Buffer.from(this.#template);
+    const placed = new Map<string, bigint>();
+    for (const { slot, at } of this.#patches) {
+      const value = values[slot];
+      if (value === undefined) throw new Error(`the slot ${slot} of the table has no value`);
+      let content = typeof value === 'number' ? BigInt(value) : placed.get(slot);
+      if (content === undefined) {
+        const tail = tailOf(value as Exclude<SlotValue, number>, LOAD_ADDRESS + end);
+        content = BigInt(LOAD_ADDRESS + end);
+        tails.push(tail);
+        end += tail.length;
+        placed.set(slot, content);
+      }
+      image.writeBigInt64LE(content, at);
+    }
+    const whole = tails.length === 0 ? image : Buffer.concat([image, ...tails], end);
+    elfHeader(this.architecture_, end).copy(whole);
+    return whole;
+  }
+
+  #writeRecord(
+    image: Buffer,
+    record: TableRecord,
+    index: number,
+    patches: Patch[],
+    vectors: { at: number; vector: readonly string[] }[],
+  ): void {
+    const at = this.#tableAt + index * RECORD_BYTES;
+    let mask = 0;
+    const place = (argument: Argument, where: number, bit: number): void => {
+      if (typeof argument === 'number' || typeof argument === 'bigint')
+        image.writeBigInt64LE(BigInt.asIntN(64, BigInt(argument)), where);
+      else if (argument.kind === 'slot') patches.push({ slot: argument.name, at: where });
+      else if (argument.kind === 'vector') vectors.push({ at: where, vector: argument.strings });
+      else {
+        image.writeBigInt64LE(BigInt(this.#valueOf(argument)), where);
+        if (argument.kind === 'result' || argument.kind === 'data-value') mask |= bit;
+      }
+    };
+    const number = record.call === 'compute' ? 0 : systemCallNumber(record.call, this.architecture_);
+    image.writeBigInt64LE(BigInt(number), at + FIELD.number);
+    record.arguments.forEach((argument, i) => place(argument, at + FIELD.arguments + i * 8, 1 << i));
+    if (record.operand !== undefined) place(record.operand, at + FIELD.operand, 0);
+    image.writeUInt32LE(mask, at + FIELD.mask);
+    image.writeUInt16LE(record.flags, at + FIELD.flags);
+    image.writeUInt16LE(index, at + FIELD.index);
+    record.tolerated.forEach((errno, i) => image.writeUInt32LE(errno, at + FIELD.tolerated + i * 4));
+    image.writeBigInt64LE(BigInt(jumpOffset(record)), at + FIELD.jump);
+  }
+
+  #valueOf(argument: Exclude<Argument, number | bigint | { kind: 'slot' } | { kind: 'vector' }>): number {
+    switch (argument.kind) {
+      case 'result':
+        return argument.record * RECORD_BYTES + FIELD.result;
+      case 'result-address':
+        return LOAD_ADDRESS + this.#tableAt + argument.record * RECORD_BYTES + FIELD.result;
+      case 'operand-address':
+        return LOAD_ADDRESS + this.#tableAt + placed(argument.label) * RECORD_BYTES + FIELD.operand;
+      case 'data':
+        return LOAD_ADDRESS + (this.#dataAt[argument.data] as number);
+      case 'data-value':
+        return (this.#dataAt[argument.data] as number) - this.#tableAt;
+    }
+  }
+
+  #appendVectors(image: Buffer, vectors: readonly { at: number; vector: readonly string[] }[]): Buffer {
+    const parts: Buffer[] = [image];
+    let end = image.length;
+    for (const { at, vector } of vectors) {
+      image.writeBigInt64LE(BigInt(LOAD_ADDRESS + end), at);
+      const tail = tailOf(vector, LOAD_ADDRESS + end);
+      parts.push(tail);
+      end += tail.length;
+    }
+    return Buffer.concat(parts, end);
+  }
+}
+
+function placed({ name, record }: Label): number {
+  if (record === undefined) throw new Error(`the label ${name} was never placed`);
+  return record;
+}
+
+function jumpOffset({ flags, jump, tolerated, step, call }: TableRecord): number {
+  if (!jump) return 0;
+  if ((flags & (FLAG.jumpIfEqual | FLAG.jumpIfNotZero)) === 0 && tolerated.length === 0)
+    throw new Error(`${step}: ${call} never jumps to ${jump.name}`);
+  return placed(jump) * RECORD_BYTES;
+}
+
+/** The bytes that a pointer of a slot leads to, when they lie at `address`. */
+function tailOf(value: string | Buffer | readonly string[], address: number): Buffer {
+  if (typeof value === 'string') return stringTail(value);
+  if (Buffer.isBuffer(value)) return Buffer.concat([value], align(value.length));
+  return vectorTail(value as readonly string[], address);
+}
+
+function stringTail(text: string): Buffer {
+  if (text.includes('\0'))
+    throw new Error(`a string for the table holds a NUL character: ${JSON.stringify(text)}`);
+  const length = Buffer.byteLength(text);
+  const tail = Buffer.alloc(align(length + 1));
+  tail.write(text, 0);
+  return tail;
+}
+
+/** Pointers, NULL, strings. */
+function vectorTail(strings: readonly string[], address: number): Buffer {
+  const pointers = Buffer.alloc((strings.length + 1) * 8);
+  const parts: Buffer[] = [pointers];
+  let at = pointers.length;
+  strings.forEach((text, index) => {
+    pointers.writeBigInt64LE(BigInt(address + at), index * 8);
+    const tail = stringTail(text);
+    parts.push(tail);
+    at += tail.length;
+  });
+  return Buffer.concat(parts, at);
+}

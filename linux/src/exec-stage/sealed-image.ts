@@ -1,0 +1,49 @@
+import { closeSync, fchmodSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { memfdNoexec } from '../proc/kernel.js';
+import { executableMemfd, sealAll } from '../syscalls/memfd.js';
+
+/** How the image reaches execve: a sealed memfd, or an unlinked file where the kernel refuses executable memfds. */
+export type ImageMode = 'memfd' | 'file';
+
+/** vm.memfd_noexec=2 refuses MFD_EXEC (sysctl vm, since Linux 6.3). */
+export const imageMode = (): ImageMode => (memfdNoexec() >= 2 ? 'file' : 'memfd');
+
+/**
+ * A descriptor of the image that nobody can write to: what stands behind /proc/self/exe until the container's own
+ * program replaces it (threat model N8). The caller closes it.
+ *
+ * @param directory  for the mode `file`: not on a noexec mount
+ * @throws SyscallError  EMFILE; ENOSPC
+ */
+export function sealImage(image: Buffer, mode: ImageMode, directory: string): number {
+  return mode === 'memfd' ? sealedMemfd(image) : unlinkedFile(image, directory);
+}
+
+function sealedMemfd(image: Buffer): number {
+  const fd = executableMemfd('caisson');
+  try {
+    writeSync(fd, image);
+    sealAll(fd);
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+}
+
+let count = 0;
+
+/** Opened again read-only: execve refuses a file that is open for writing (ETXTBSY). */
+function unlinkedFile(image: Buffer, directory: string): number {
+  const path = join(directory, `.image-${process.pid}-${count++}`);
+  const writer = openSync(path, 'wx', 0o500);
+  try {
+    writeSync(writer, image);
+    fchmodSync(writer, 0o500);
+    return openSync(path, 'r');
+  } finally {
+    closeSync(writer);
+    unlinkSync(path);
+  }
+}
