@@ -94,6 +94,8 @@ export const ContainerConfigSchema = z.strictObject({
   windowSize: z
     .strictObject({ columns: z.number().int().min(0).max(65535), rows: z.number().int().min(0).max(65535) })
     .optional(),
+  /** Ends when the process that launched it ends, even by SIGKILL. Default false: it goes on and is taken up again. */
+  dieWithParent: z.boolean().optional(),
   /** Free for the caller; steers nothing. */
   labels: z.record(z.string().max(256), z.string().max(4096)).optional(),
 });

@@ -32,6 +32,7 @@ export interface LaunchPlanData {
   privileged: boolean;
   oomScoreAdj: number;
   init: boolean;
+  dieWithParent: boolean;
   stdio: 'files' | 'inherit' | 'terminal';
   windowSize?: { columns: number; rows: number };
 }
@@ -60,6 +61,7 @@ export class LaunchPlan {
       privileged: false,
       oomScoreAdj: 0,
       init: false,
+      dieWithParent: false,
       stdio: 'files',
       ...start,
     };
