@@ -8,6 +8,7 @@ export default {
   testMatch: [
     '<rootDir>/{plugin-sdk,linux,core,agent,test}/dist/**/*.test.js',
     '<rootDir>/plugins/*/dist/**/*.test.js',
+    '<rootDir>/scripts/*.test.js',
   ],
   transform: {},
   maxWorkers: 1,
