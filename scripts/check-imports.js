@@ -39,10 +39,10 @@ const isTest = (folder, file) => folder === 'test' || /\.test\.[jt]s$/.test(file
 const packageOf = (specifier) => specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 
 const STATEMENTS = [
-  /^(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"]+)['"]/gm,
-  /^import\s*['"]([^'"]+)['"]/gm,
-  /\bimport\(\s*['"]([^'"]+)['"]/g,
-  /\brequire(?:\.resolve)?\(\s*['"]([^'"]+)['"]/g,
+  /^(?:import|export)\b[^'"`;]*?\bfrom\s*['"]([^'"${}\s]+)['"]/gm,
+  /^import\s*['"]([^'"${}\s]+)['"]/gm,
+  /\bimport\(\s*['"]([^'"${}\s]+)['"]/g,
+  /\brequire(?:\.resolve)?\(\s*['"]([^'"${}\s]+)['"]/g,
 ];
 
 /** Blanks comments out, keeping lines, so that an example in a docstring is no import. */

@@ -1,1 +1,11 @@
-export {};
+export { busyboxProblem, busyboxRootfs } from './busybox-rootfs.js';
+export {
+  type Census,
+  type CensusEntry,
+  type CensusOptions,
+  compareCensus,
+  takeCensus,
+} from './census.js';
+export { inMountNamespace, inNamespaces, type NamespaceModules } from './in-namespaces.js';
+export { asRoot, type Needs, needs, unmet } from './needs.js';
+export { type WithCensusOptions, withCensus, withoutTrace } from './with-census.js';
