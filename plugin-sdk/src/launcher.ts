@@ -42,7 +42,10 @@ export interface Launcher {
   validate(config: Readonly<ContainerConfig>): ResolvedUser | undefined;
   /** Starts the first process and holds it at the gate. On a failure nothing is left. */
   fork(container: Container, plan: LaunchPlan): Promise<ContainerProcess> | ContainerProcess;
-  /** Takes up a process of an earlier run. Undefined if it and all of the container's others are gone. */
+  /**
+   * Takes up a process of an earlier run. One that has ended meanwhile is returned too: its `exited` is settled, with
+   * the true status where it was kept, and `destroy` ends what may be left. Undefined if the state means nothing here.
+   */
   adopt(
     container: Container,
     state: LauncherState,

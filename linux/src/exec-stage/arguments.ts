@@ -39,6 +39,7 @@ export const ARGUMENT_NAMES: Readonly<Partial<Record<SystemCallName, readonly st
   symlinkat: ['target', 'dirfd', 'path'],
   prlimit64: ['pid', 'resource', 'new_limit', 'old_limit'],
   setns: ['fd', 'type'],
+  statx: ['dirfd', 'path', 'flags', 'mask', 'buf'],
   open_tree: ['dirfd', 'path', 'flags'],
   move_mount: ['from_dirfd', 'from_path', 'to_dirfd', 'to_path', 'flags'],
   fsopen: ['filesystem', 'flags'],

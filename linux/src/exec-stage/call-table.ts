@@ -33,6 +33,7 @@ export interface DataPointer {
 export interface DataValue {
   readonly kind: 'data-value';
   readonly data: number;
+  readonly offset: number;
 }
 
 /** A pointer to a NULL-terminated array of strings. */
@@ -71,7 +72,7 @@ export interface CallOptions {
   readonly tolerate?: readonly string[];
   readonly orElse?: Label;
   /** Fail unless the result is this. */
-  readonly expect?: number;
+  readonly expect?: number | Slot;
   /** Jump there if the result is not 0: the parent after clone. */
   readonly jumpIfNotZero?: Label;
 }
@@ -141,6 +142,15 @@ export class CallTable {
     return this.#plain([value, mask, shift, add], 0, undefined, undefined);
   }
 
+  /** Fails unless `(value & mask) >> shift` is the operand. */
+  requireEqual(
+    value: Argument,
+    operand: Argument,
+    { mask = -1, shift = 0 }: { mask?: number; shift?: number } = {},
+  ): void {
+    this.#plain([value, mask, shift, 0], FLAG.failUnlessEqual, operand, undefined);
+  }
+
   /** Jumps if the value is equal to the operand. */
   jumpIfEqual(value: Argument, operand: Argument, label: Label): void {
     this.#plain([value, -1, 0, 0], FLAG.jumpIfEqual, operand, label);
@@ -178,9 +188,9 @@ export class CallTable {
     return this.bytes(Buffer.alloc(size));
   }
 
-  /** The eight bytes at a pointer, read when the record runs. */
-  valueAt(pointer: DataPointer): DataValue {
-    return { kind: 'data-value', data: pointer.data };
+  /** Eight of the bytes that a pointer leads to, as a number, read when the record runs. */
+  valueAt(pointer: DataPointer, offset = 0): DataValue {
+    return { kind: 'data-value', data: pointer.data, offset };
   }
 
   addressOf(result: ResultReference): ResultAddress {

@@ -116,7 +116,7 @@ export class Program {
       case 'data':
         return LOAD_ADDRESS + (this.#dataAt[argument.data] as number);
       case 'data-value':
-        return (this.#dataAt[argument.data] as number) - this.#tableAt;
+        return (this.#dataAt[argument.data] as number) - this.#tableAt + argument.offset;
     }
   }
 

@@ -76,7 +76,7 @@ function describeArgument(table: CallTable, argument: Argument, values: SlotValu
     case 'data':
       return describeBytes(table.data[argument.data] as Buffer);
     case 'data-value':
-      return `*data ${argument.data}`;
+      return `*data ${argument.data}${argument.offset ? `+${argument.offset}` : ''}`;
     case 'vector':
       return JSON.stringify(argument.strings);
     case 'slot':
@@ -108,7 +108,10 @@ function describeBytes(bytes: Buffer): string {
 function describeFlow({ flags, jump, tolerated, operand }: TableRecord): string {
   const notes: string[] = [];
   if (tolerated.length > 0) notes.push(`tolerates ${tolerated.map(errnoName).join(', ')} -> ${jump?.record}`);
-  if (flags & FLAG.failUnlessEqual) notes.push(`must be ${operand}`);
+  if (flags & FLAG.failUnlessEqual)
+    notes.push(
+      `must be ${typeof operand === 'object' && operand.kind === 'slot' ? `<${operand.name}>` : operand}`,
+    );
   if (flags & FLAG.jumpIfNotZero) notes.push(`if not 0 -> ${jump?.record}`);
   if (flags & FLAG.jumpIfEqual)
     notes.push(`if ${typeof operand === 'object' ? 'equal' : operand} -> ${jump?.record}`);

@@ -13,6 +13,7 @@ const pipe2Native = libc('pipe2', 'int', ['void*', 'int']);
 const fcntlNative = libc('fcntl', 'int', ['int', 'int', 'long']);
 const closeNative = libc('close', 'int', ['int']);
 const ioctlNative = libc('ioctl', 'int', ['int', 'ulong', 'void*']);
+const ioctlNumberNative = libc('ioctl', 'int', ['int', 'ulong', 'long']);
 
 /** `struct open_how`: flags, mode, resolve (openat2(2)). */
 export function openHow(flags: number, resolve: number, mode = 0): Buffer {
@@ -117,4 +118,13 @@ export function close(fd: number): void {
 /** ioctl(2) with a buffer as argument. */
 export function ioctl(fd: number, request: number, argument: Buffer): number {
   return checked(ioctlNative(fd, request, argument), 'ioctl', { fd, request: `0x${request.toString(16)}` });
+}
+
+/** ioctl(2) with a number as argument. */
+export function ioctlNumber(fd: number, request: number, argument: number): number {
+  return checked(ioctlNumberNative(fd, request, argument), 'ioctl', {
+    fd,
+    request: `0x${request.toString(16)}`,
+    argument,
+  });
 }

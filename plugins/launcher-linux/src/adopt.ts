@@ -1,0 +1,29 @@
+import { openByIdentity, type Reaper } from '@caisson/linux/process';
+import type { Container, LauncherState } from '@caisson/plugin-sdk';
+import { statusFile } from './descriptors.js';
+import { type LinuxLauncherState, LinuxProcess } from './linux-process.js';
+import { reopenTrackingGroup } from './tracking-group.js';
+
+/** Takes up what an earlier agent has started: by identity, never by a number alone (threat model N12). */
+export function adoptContainer(
+  container: Container,
+  state: LauncherState,
+  reaper: Reaper,
+): LinuxProcess | undefined {
+  if (!isOurs(state)) return undefined;
+  return new LinuxProcess({
+    id: container.id,
+    state,
+    pair: {
+      supervisorPid: state.supervisor.pid,
+      supervisor: openByIdentity(state.supervisor),
+      container: openByIdentity(state.process),
+    },
+    statusPath: statusFile(container),
+    reaper,
+    tracking: state.trackingGroup === undefined ? undefined : reopenTrackingGroup(state.trackingGroup),
+  });
+}
+
+const isOurs = (state: LauncherState): state is LinuxLauncherState =>
+  typeof state['supervisor'] === 'object' && typeof state['process'] === 'object';

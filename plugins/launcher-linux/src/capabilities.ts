@@ -1,0 +1,62 @@
+import { lastCapability } from '@caisson/linux/proc';
+import { capabilityNumber } from '@caisson/linux/syscalls';
+import type { LaunchPlanData } from '@caisson/plugin-sdk';
+import { errors } from './errors.js';
+
+/**
+ * What a container has unless it asks by name: enough for a distribution's packages to install and for servers to drop
+ * their privileges. Not in it, though other runtimes have them: MKNOD (without a device cgroup it opens the host's
+ * disks), NET_RAW (spoofing on a shared network), SYS_PTRACE (threat model N5).
+ */
+export const DEFAULT_CAPABILITIES = [
+  'CHOWN',
+  'DAC_OVERRIDE',
+  'FOWNER',
+  'FSETID',
+  'KILL',
+  'SETGID',
+  'SETUID',
+  'SETPCAP',
+  'NET_BIND_SERVICE',
+  'SYS_CHROOT',
+  'AUDIT_WRITE',
+  'SETFCAP',
+] as const;
+
+/** Numbers of capabilities: what the command may have, and what it has when it starts. */
+export interface CapabilitySets {
+  readonly bounding: readonly number[];
+  readonly effective: readonly number[];
+  /** Kept across the exec of a user that is not root. */
+  readonly ambient: readonly number[];
+}
+
+const every = (): number[] => Array.from({ length: lastCapability() + 1 }, (_, number) => number);
+
+function numbersOf(names: readonly string[] | 'all'): number[] {
+  if (names === 'all') return every();
+  return names.map((name) => {
+    const number = capabilityNumber(name);
+    if (number === undefined || number > lastCapability()) throw errors.CAPABILITY_UNKNOWN(name);
+    return number;
+  });
+}
+
+/** The launcher runs as root: so does a container for which no user was named. */
+export const isRoot = ({ user }: Pick<LaunchPlanData, 'user'>): boolean => (user?.uid ?? 0) === 0;
+
+/** Root has all of its bounding set, as after any exec; another user has what was asked for by name. */
+export function capabilitySets(
+  plan: Pick<LaunchPlanData, 'capabilities' | 'privileged' | 'user'>,
+): CapabilitySets {
+  const { capabilities, privileged } = plan;
+  const asked = capabilities?.effective;
+  const bounding = numbersOf(
+    capabilities?.bounding ?? (privileged ? 'all' : (asked ?? DEFAULT_CAPABILITIES)),
+  );
+  const missing =
+    asked && asked !== 'all' ? asked.find((n) => !bounding.includes(numbersOf([n])[0] as number)) : undefined;
+  if (missing) throw errors.CAPABILITY_NOT_BOUNDED(missing);
+  const ambient = asked ? numbersOf(asked).filter((number) => bounding.includes(number)) : [];
+  return { bounding, effective: asked || !isRoot(plan) ? ambient : bounding, ambient };
+}

@@ -1,0 +1,86 @@
+import { realpathSync } from 'node:fs';
+import { describeTable, Program, type SlotValues } from '@caisson/linux/exec-stage';
+import { isBind, type LaunchPlanData } from '@caisson/plugin-sdk';
+import { LaunchTable } from './launch-table.js';
+import { candidateSlot } from './steps/execute.js';
+import { STEPS } from './steps/index.js';
+import { sourceSlot } from './steps/open-bind-sources.js';
+
+/** What the shell of a container without PATH looks in (spec: the launch helper, environment). */
+export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** A plan compiled: the program, which launches of the same shape share, and what this one fills in. */
+export interface CompiledLaunch {
+  readonly program: Program;
+  readonly table: LaunchTable;
+  readonly values: SlotValues;
+}
+
+const MOST_PROGRAMS = 64;
+const programs = new Map<string, { program: Program; table: LaunchTable }>();
+
+/** Compiles a plan to the table of system calls of its launch. Throws CAPABILITY_* for names the kernel doesn't have. */
+export function compileLaunch(plan: LaunchPlanData): CompiledLaunch {
+  const candidates = candidatesOf(plan);
+  const key = shapeOf(plan, candidates.length);
+  let known = programs.get(key);
+  if (!known) {
+    known = assemble(plan, candidates.length);
+    if (programs.size >= MOST_PROGRAMS) programs.delete(programs.keys().next().value as string);
+    programs.set(key, known);
+  }
+  return { ...known, values: valuesOf(plan, candidates) };
+}
+
+/** The table alone, for tests and for `describe`. */
+export function compileTable(plan: LaunchPlanData, candidates = candidatesOf(plan).length): LaunchTable {
+  const table = new LaunchTable();
+  table.candidates = candidates;
+  for (const step of STEPS) {
+    if (step.needed && !step.needed(plan)) continue;
+    table.step(step.name);
+    step.compile(plan, table);
+  }
+  return table;
+}
+
+export const describeLaunch = (plan: LaunchPlanData): string =>
+  describeTable(compileTable(plan), valuesOf(plan, candidatesOf(plan)));
+
+function assemble(plan: LaunchPlanData, candidates: number): { program: Program; table: LaunchTable } {
+  const table = compileTable(plan, candidates);
+  return { table, program: new Program(table) };
+}
+
+/** Equal for two plans that differ in nothing but what the slots hold. */
+function shapeOf(plan: LaunchPlanData, candidates: number): string {
+  const { argv, environment, executable, workingDirectory, rootfs, mounts, ...shape } = plan;
+  const mountShapes = mounts.map((mount) => (isBind(mount) ? { ...mount, source: '' } : mount));
+  return JSON.stringify([shape, mountShapes, rootfs !== undefined, candidates]);
+}
+
+function valuesOf(plan: LaunchPlanData, candidates: readonly string[]): SlotValues {
+  const environment = { PATH: DEFAULT_PATH, ...plan.environment };
+  const values: Record<string, SlotValues[string]> = {
+    agentPid: process.pid,
+    argv: plan.argv,
+    environment: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
+    workingDirectory: plan.workingDirectory ?? '/',
+  };
+  if (plan.rootfs !== undefined) values['rootfs'] = realpathSync.native(plan.rootfs);
+  plan.mounts.forEach((mount, index) => {
+    if (isBind(mount)) values[sourceSlot(index)] = realpathSync.native(mount.source);
+  });
+  candidates.forEach((path, index) => {
+    values[candidateSlot(index)] = path;
+  });
+  return values;
+}
+
+/** The paths to try, in order: as execvp(3), but that an empty part of PATH is not the working directory. */
+function candidatesOf({ argv, executable, environment }: LaunchPlanData): string[] {
+  const command = executable ?? (argv[0] as string);
+  if (command.includes('/')) return [command];
+  const folders = (environment['PATH'] ?? DEFAULT_PATH).split(':').filter((folder) => folder.startsWith('/'));
+  return folders.length > 0 ? folders.map((folder) => `${folder}/${command}`) : [`/${command}`];
+}

@@ -1,0 +1,108 @@
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { pipe } from '@caisson/linux/syscalls';
+import type { Container, LaunchPlanData } from '@caisson/plugin-sdk';
+import { DESCRIPTOR, type LaunchTable } from './launch-table.js';
+import type { Placement } from './spawn-image.js';
+import { inheritedStdio, type Stdio, sandboxStdio } from './stdio.js';
+import { namespaceDescriptor } from './steps/join-namespaces.js';
+import { MasterSide, type NewTerminal, openTerminal } from './terminal.js';
+
+/** The agent's ends, and what the image is given. */
+export interface LaunchDescriptors {
+  /** One byte opens the gate; closing it ends the gated process. */
+  readonly gate: number;
+  /** Pids, and the record of a failure; its end of file tells of exec. */
+  readonly report: number;
+  readonly terminal: MasterSide | undefined;
+  readonly placement: Placement;
+  /** Closes what was the image's alone. */
+  handedOver(): void;
+  /** Closes everything. */
+  abandon(): void;
+}
+
+export const statusFile = (container: Pick<Container, 'runtimeDirectory'>): string =>
+  join(container.runtimeDirectory, 'status');
+
+/** Opens all that a launch hands to its image. On a failure nothing stays open. */
+export function openDescriptors(
+  container: Container,
+  plan: LaunchPlanData,
+  table: LaunchTable,
+): LaunchDescriptors {
+  const theirs: number[] = [];
+  const ours: number[] = [];
+  const closeAll = (list: number[]) => {
+    for (const fd of list.splice(0)) closeSync(fd);
+  };
+  try {
+    const terminal = plan.stdio === 'terminal' ? openTerminal(plan) : undefined;
+    if (terminal) theirs.push(terminal.slave, terminal.devpts);
+    const master = terminal && new MasterSide(terminal.master);
+    const stdio = stdioOf(container, plan, terminal);
+    theirs.push(...stdio.owned);
+    const gate = pipe();
+    ours.push(gate.writeEnd);
+    theirs.push(gate.readEnd);
+    const report = pipe();
+    ours.push(report.readEnd);
+    theirs.push(report.writeEnd);
+    // 0600, written by the supervisor alone: the truth about how the container ended.
+    const status = openSync(statusFile(container), 'w', 0o600);
+    theirs.push(status);
+    const extras = openExtras(plan, table, terminal, theirs);
+    const placement = [
+      ...stdio.descriptors.map((from, to) => ({ from, to })),
+      { from: gate.readEnd, to: DESCRIPTOR.gate },
+      { from: report.writeEnd, to: DESCRIPTOR.report },
+      { from: status, to: DESCRIPTOR.status },
+      ...extras,
+    ];
+    return {
+      gate: gate.writeEnd,
+      report: report.readEnd,
+      terminal: master,
+      placement,
+      handedOver: () => closeAll(theirs),
+      abandon() {
+        closeAll(theirs);
+        closeAll(ours);
+        master?.close();
+      },
+    };
+  } catch (error) {
+    closeAll(theirs);
+    closeAll(ours);
+    throw error;
+  }
+}
+
+function stdioOf(container: Container, plan: LaunchPlanData, terminal: NewTerminal | undefined): Stdio {
+  if (terminal) return { descriptors: [terminal.slave, terminal.slave, terminal.slave], owned: [] };
+  return plan.stdio === 'inherit' ? inheritedStdio : sandboxStdio(container, plan.user);
+}
+
+function openExtras(
+  { namespaces }: LaunchPlanData,
+  table: LaunchTable,
+  terminal: NewTerminal | undefined,
+  theirs: number[],
+): { from: number; to: number }[] {
+  const sources = new Map<string, () => number>();
+  if (terminal) {
+    sources.set('devpts', () => terminal.devpts);
+    sources.set('master', () => terminal.master);
+  }
+  for (const { kind, pid } of namespaces.enter)
+    sources.set(namespaceDescriptor(kind), () => {
+      const fd = openSync(`/proc/${pid}/ns/${kind === 'mount' ? 'mnt' : kind}`, 'r');
+      theirs.push(fd);
+      return fd;
+    });
+  return table.extras.map((name) => {
+    const open = sources.get(name);
+    if (!open) throw new Error(`the table wants a descriptor ${name} that nobody opens`);
+    return { from: open(), to: table.descriptor(name) };
+  });
+}

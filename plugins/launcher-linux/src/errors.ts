@@ -1,0 +1,62 @@
+import { defineErrors } from '@caisson/plugin-sdk';
+
+export const errors = defineErrors({
+  LAUNCH_STEP_FAILED: {
+    kind: 'failed',
+    message: (id: string, failure: string, _advice: string | undefined) => `container ${id}: ${failure}`,
+    hint: (_id: string, _failure: string, advice: string | undefined) => advice,
+  },
+  COMMAND_NOT_FOUND: {
+    kind: 'invalid',
+    message: (id: string, command: string, _advice: string | undefined) =>
+      `container ${id}: command ${JSON.stringify(command)} not found: execve: ENOENT (No such file or directory)`,
+    hint: (_id: string, _command: string, advice: string | undefined) => advice,
+  },
+  COMMAND_NOT_EXECUTABLE: {
+    kind: 'invalid',
+    message: (id: string, command: string, errno: string, _advice: string | undefined) =>
+      `container ${id}: command ${JSON.stringify(command)} cannot be executed: execve: ${errno}`,
+    hint: (_id: string, _command: string, _errno: string, advice: string | undefined) => advice,
+  },
+  SUPERVISOR_ENDED: {
+    kind: 'failed',
+    message: (id: string, when: string) => `container ${id}: its supervisor ended ${when}`,
+    hint: () => 'look for the reason in the kernel log: it was killed, or the host is out of memory',
+  },
+  ROOTFS_INVALID: {
+    kind: 'invalid',
+    message: (path: string, why: string) => `root filesystem ${path}: ${why}`,
+    hint: () => 'give the directory that shall become "/" of the container',
+  },
+  USER_UNKNOWN: {
+    kind: 'invalid',
+    message: (user: string, why: string) => `user ${JSON.stringify(user)}: ${why}`,
+    hint: () => 'name a user of this host, or give numbers: 1000:1000',
+  },
+  CAPABILITY_UNKNOWN: {
+    kind: 'invalid',
+    message: (name: string) => `capability ${JSON.stringify(name)}: this kernel has none of that name`,
+    hint: () => 'names are like NET_ADMIN, without CAP_: see capabilities(7)',
+  },
+  CAPABILITY_NOT_BOUNDED: {
+    kind: 'invalid',
+    message: (name: string) =>
+      `capability ${name} is asked for as effective but left out of the bounding set`,
+    hint: () => 'add it to the bounding set',
+  },
+  PLAN_UNSUPPORTED: {
+    kind: 'unsupported',
+    message: (id: string, what: string) => `container ${id}: the launcher linux cannot ${what}`,
+  },
+  SANDBOX_FILE_REFUSED: {
+    kind: 'denied',
+    message: (path: string, why: string) => `${path}: ${why}`,
+    hint: () => 'somebody put it there: a sandbox is made by Caisson alone; use another container id',
+  },
+  PROCESS_LIVES_ON: {
+    kind: 'failed',
+    message: (id: string, pids: readonly number[]) =>
+      `container ${id}: killed, but still there: process ${pids.join(', ')}`,
+    hint: () => 'a process in state D waits for a device or a network filesystem; it ends when that answers',
+  },
+});

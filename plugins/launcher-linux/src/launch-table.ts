@@ -1,0 +1,104 @@
+import {
+  CallTable,
+  type DataPointer,
+  Label,
+  type ResultReference,
+  type Slot,
+} from '@caisson/linux/exec-stage';
+import { AT_FDCWD, O, openHow, RESOLVE } from '@caisson/linux/syscalls';
+import type { BindMount } from '@caisson/plugin-sdk';
+
+const { O_CLOEXEC, O_DIRECTORY, O_PATH } = O;
+const { RESOLVE_BENEATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } = RESOLVE;
+
+/** How a path inside the container is resolved: with links of the image, or with none at all. */
+export type Resolution = 'in-root' | 'no-links';
+
+const RESOLUTIONS: Readonly<Record<Resolution, number>> = {
+  'in-root': RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS,
+  'no-links': RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS,
+};
+
+/** Descriptors that every launch gives to the image; further ones follow from `FIRST_EXTRA`. */
+export const DESCRIPTOR = { gate: 3, report: 4, image: 5, status: 6 } as const;
+export const FIRST_EXTRA = 7;
+
+/**
+ * A table of system calls with what every step of a launch needs: the root that paths are resolved in, and the
+ * descriptors that the agent hands over.
+ */
+export class LaunchTable extends CallTable {
+  /** `/` of the container, once the step enter-rootfs or keep-root has run. */
+  root: ResultReference | undefined;
+  /** The first process, for the supervisor. */
+  container: ResultReference | undefined;
+  /** Detached copies of what is bound into the container. */
+  readonly bindSources = new Map<BindMount, ResultReference>();
+  /** Names of the descriptors that the agent opens for this launch, in the order of their numbers. */
+  readonly extras: string[] = [];
+  /** The process in a pid namespace that was joined. */
+  joined: ResultReference | undefined;
+  /** Where the parent goes on after a clone: the supervisor, the process that stays outside a pid namespace, the init. */
+  readonly supervisor = new Label('supervisor');
+  readonly joiner = new Label('joiner');
+  readonly init = { start: new Label('init'), compare: new Label('is it the command') };
+  /** How many paths the command may have: one, or as many as PATH has directories. */
+  candidates = 1;
+  readonly #hows = new Map<string, DataPointer>();
+
+  /** The number that the agent's descriptor of this name has in the image. */
+  descriptor(name: string): number {
+    const known = this.extras.indexOf(name);
+    if (known >= 0) return FIRST_EXTRA + known;
+    this.extras.push(name);
+    return FIRST_EXTRA + this.extras.length - 1;
+  }
+
+  /**
+   * openat2 (O_PATH) of a path inside the container: hostile at every moment, so never followed out of it, nor through
+   * a magic link of /proc (threat model F1).
+   */
+  openInside(
+    path: string,
+    options: {
+      resolution?: Resolution;
+      directory?: boolean;
+      tolerate?: readonly string[];
+      orElse?: Label;
+    } = {},
+  ): ResultReference {
+    const { resolution = 'in-root', directory = false, ...rest } = options;
+    const how = this.#how(O_PATH | (directory ? O_DIRECTORY : 0), RESOLUTIONS[resolution]);
+    return this.call('openat2', [this.#rootOrFail(), this.string(path), how, 24], rest);
+  }
+
+  /** openat2 (O_PATH) of one name in a directory that we hold: no link. */
+  openChild(directory: ResultReference, name: string, kind: 'directory' | 'any'): ResultReference {
+    const how = this.#how(
+      O_PATH | (kind === 'directory' ? O_DIRECTORY : 0),
+      RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,
+    );
+    return this.call('openat2', [directory, this.string(name), how, 24]);
+  }
+
+  /** openat2 (O_PATH) of a resolved path of the host: a link in it was put there since it was resolved. */
+  openOnHost(path: Slot, kind: 'directory' | 'any'): ResultReference {
+    const how = this.#how(O_PATH | (kind === 'directory' ? O_DIRECTORY : 0), RESOLVE_NO_SYMLINKS);
+    return this.call('openat2', [AT_FDCWD, path, how, 24]);
+  }
+
+  #rootOrFail(): ResultReference {
+    if (!this.root) throw new Error('a step opens a path inside the container before its root is known');
+    return this.root;
+  }
+
+  #how(flags: number, resolve: number): DataPointer {
+    const key = `${flags} ${resolve}`;
+    let how = this.#hows.get(key);
+    if (!how) {
+      how = this.bytes(openHow(flags | O_CLOEXEC, resolve));
+      this.#hows.set(key, how);
+    }
+    return how;
+  }
+}

@@ -1,0 +1,69 @@
+import { Reaper } from '@caisson/linux/process';
+import {
+  type Container,
+  type ContainerConfig,
+  HostEnvironment,
+  inject,
+  injectable,
+  type Launcher,
+  type LauncherState,
+  type LaunchPlan,
+  type ResolvedUser,
+} from '@caisson/plugin-sdk';
+import { adoptContainer } from './adopt.js';
+import { describeLaunch } from './compile.js';
+import { forkContainer } from './fork.js';
+import type { LinuxProcess } from './linux-process.js';
+import { refuseUnsupported } from './unsupported.js';
+import { validateConfig } from './validate.js';
+
+/** How long to block for an answer of the exec stage when no other launch waits: it takes about a millisecond. */
+const PATIENCE_MS = 3;
+
+/**
+ * Launcher `linux`: a plan is compiled to a table of system calls that a process of the container's own walks. The
+ * agent changes no namespace, takes no uid, and learns by a pipe that the command was executed.
+ */
+@injectable()
+export class LinuxLauncher implements Launcher {
+  #reaper: Reaper | undefined;
+  #inFlight = 0;
+
+  constructor(@inject(HostEnvironment) private readonly host: HostEnvironment) {}
+
+  validate(config: Readonly<ContainerConfig>): ResolvedUser | undefined {
+    return validateConfig(config);
+  }
+
+  async fork(container: Container, plan: LaunchPlan): Promise<LinuxProcess> {
+    refuseUnsupported(container.id, plan.data);
+    this.#inFlight += 1;
+    try {
+      return await forkContainer(container, plan.data, {
+        reaper: this.#reap(),
+        imageDirectory: this.host.workDir,
+        patienceMs: () => (this.#inFlight > 1 ? 0 : PATIENCE_MS),
+      });
+    } finally {
+      this.#inFlight -= 1;
+    }
+  }
+
+  adopt(container: Container, state: LauncherState): LinuxProcess | undefined {
+    return adoptContainer(container, state, this.#reap());
+  }
+
+  describe(_container: Container, plan: LaunchPlan): string {
+    return describeLaunch(plan.data);
+  }
+
+  close(): void {
+    this.#reaper?.close();
+    this.#reaper = undefined;
+  }
+
+  #reap(): Reaper {
+    this.#reaper ??= new Reaper();
+    return this.#reaper;
+  }
+}

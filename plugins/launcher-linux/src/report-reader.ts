@@ -1,0 +1,68 @@
+import { closeSync, readSync } from 'node:fs';
+import { RECORD_BYTES } from '@caisson/linux/exec-stage';
+import type { Reaper } from '@caisson/linux/process';
+import { pollReadable } from '@caisson/linux/syscalls';
+
+/** What the image says: the pid of a process it has started, the record that failed, or nothing more (it executed). */
+export type ReportMessage =
+  | { readonly kind: 'pid'; readonly pid: number }
+  | { readonly kind: 'failure'; readonly record: Buffer }
+  | { readonly kind: 'end' };
+
+const PID_BYTES = 8;
+const MOST_BYTES = 4 * PID_BYTES + 2 * RECORD_BYTES;
+
+/** The agent's end of the report pipe. */
+export class ReportReader {
+  readonly #messages: ReportMessage[] = [];
+  #open = true;
+
+  constructor(
+    private readonly fd: number,
+    private readonly reaper: Reaper,
+  ) {}
+
+  /**
+   * The next message.
+   * @param patienceMs  how long to block for it before the event loop is asked to tell: a launch that is alone is
+   *                    quicker without the detour
+   */
+  next(patienceMs: number): ReportMessage | Promise<ReportMessage> {
+    const known = this.#messages.shift();
+    if (known) return known;
+    if (pollReadable(this.fd, patienceMs)) return this.#read();
+    return new Promise((resolve) => this.reaper.watch(this.fd, () => resolve(this.#read())));
+  }
+
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    this.reaper.unwatch(this.fd);
+    closeSync(this.fd);
+  }
+
+  #read(): ReportMessage {
+    const buffer = Buffer.alloc(MOST_BYTES);
+    const length = this.#open ? readSync(this.fd, buffer) : 0;
+    if (length === 0) return { kind: 'end' };
+    this.#messages.push(...splitMessages(buffer.subarray(0, length)));
+    return this.#messages.shift() as ReportMessage;
+  }
+}
+
+/** Pids come before a failing record; each was written at once (pipe(7), PIPE_BUF). */
+export function splitMessages(bytes: Buffer): ReportMessage[] {
+  const messages: ReportMessage[] = [];
+  let rest = bytes;
+  while (rest.length > 0) {
+    const isRecord = rest.length % RECORD_BYTES === 0;
+    const size = isRecord ? RECORD_BYTES : PID_BYTES;
+    messages.push(
+      isRecord
+        ? { kind: 'failure', record: rest.subarray(0, size) }
+        : { kind: 'pid', pid: Number(rest.readBigInt64LE(0)) },
+    );
+    rest = rest.subarray(size);
+  }
+  return messages;
+}

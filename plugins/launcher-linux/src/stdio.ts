@@ -1,0 +1,63 @@
+import { closeSync, constants, fchownSync, fstatSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { fcntl } from '@caisson/linux/syscalls';
+import type { Container, ResolvedUser } from '@caisson/plugin-sdk';
+import { errors } from './errors.js';
+
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const F_SETFL = 4;
+
+/** The descriptors that become 0, 1 and 2, and those of them that are ours to close. */
+export interface Stdio {
+  readonly descriptors: readonly [number, number, number];
+  readonly owned: readonly number[];
+}
+
+export const inheritedStdio: Stdio = { descriptors: [0, 1, 2], owned: [] };
+
+/** /dev/null, and the files `stdout` and `stderr` of the sandbox. */
+export function sandboxStdio(container: Container, user: ResolvedUser | undefined): Stdio {
+  const owned: number[] = [];
+  try {
+    const input = openSync('/dev/null', O_RDONLY);
+    owned.push(input);
+    for (const name of ['stdout', 'stderr']) owned.push(openOutput(join(container.sandbox, name), user));
+    return { descriptors: owned as unknown as [number, number, number], owned };
+  } catch (error) {
+    for (const fd of owned) closeSync(fd);
+    throw error;
+  }
+}
+
+/**
+ * A container that ran here before may have left anything under this name: a link to a file of the host, a FIFO that
+ * would block the agent, a second name of another file (threat model F8).
+ */
+function openOutput(path: string, user: ResolvedUser | undefined): number {
+  const fd = openNoFollow(path);
+  const stat = fstatSync(fd);
+  const problem = !stat.isFile()
+    ? 'it is not a regular file'
+    : stat.nlink !== 1
+      ? 'it has a second name'
+      : undefined;
+  if (problem) {
+    closeSync(fd);
+    throw errors.SANDBOX_FILE_REFUSED(path, problem);
+  }
+  if (user) fchownSync(fd, user.uid, user.gid);
+  // O_NONBLOCK was for the open alone: the container shares the open file, flags included.
+  fcntl(fd, F_SETFL, O_APPEND);
+  return fd;
+}
+
+function openNoFollow(path: string): number {
+  try {
+    return openSync(path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_NONBLOCK, 0o640);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ELOOP') throw errors.SANDBOX_FILE_REFUSED(path, 'it is a symbolic link');
+    if (code === 'ENXIO') throw errors.SANDBOX_FILE_REFUSED(path, 'it is a FIFO');
+    throw error;
+  }
+}

@@ -1,0 +1,47 @@
+import { Label } from '@caisson/linux/exec-stage';
+import { DESCRIPTOR, type LaunchTable } from '../launch-table.js';
+import type { LaunchStep } from '../step.js';
+
+const CLOSE_RANGE_CLOEXEC = 4;
+const LAST_DESCRIPTOR = 0xffff_ffff;
+
+/** Step close-descriptors: 0, 1 and 2 go on; the report closes with exec, which tells the agent of it (threat model N3, N11). */
+export const closeDescriptors: LaunchStep = {
+  name: 'close-descriptors',
+  compile(_plan, table) {
+    table.call('close_range', [DESCRIPTOR.image, LAST_DESCRIPTOR, 0]);
+    table.call('close_range', [DESCRIPTOR.report, DESCRIPTOR.report, CLOSE_RANGE_CLOEXEC]);
+  },
+};
+
+/** The slot of the path to try as number `index`. */
+export const candidateSlot = (index: number): string => `executable ${index}`;
+
+/** Step execute: the command, looked up in the container's PATH as execvp(3) does. */
+export const execute: LaunchStep = {
+  name: 'execute',
+  compile(_plan, table) {
+    const last = table.candidates - 1;
+    // Twice: the first round takes what can be executed; the second tells the errno that matters (EACCES over ENOENT).
+    for (let index = 0; index < last; index++) executeCandidate(table, index, { ignoreFailure: true });
+    if (last > 0) executeCandidate(table, last, { ignoreFailure: true });
+    for (let index = 0; index < last; index++) {
+      const next = new Label('next');
+      executeCandidate(table, index, { tolerate: ['ENOENT', 'ENOTDIR'], orElse: next });
+      table.place(next);
+    }
+    executeCandidate(table, last, {});
+  },
+};
+
+function executeCandidate(
+  table: LaunchTable,
+  index: number,
+  options: Parameters<LaunchTable['call']>[2],
+): void {
+  table.call(
+    'execve',
+    [table.slot(candidateSlot(index)), table.slot('argv'), table.slot('environment')],
+    options,
+  );
+}

@@ -1,0 +1,55 @@
+import type { LaunchStep } from '../step.js';
+import { adjustOomScore } from './adjust-oom-score.js';
+import { becomeSupervisor } from './become-supervisor.js';
+import { becomeUser, dropBounding, setCapabilities } from './become-user.js';
+import { cloneContainer } from './clone-container.js';
+import { detachMounts } from './detach-mounts.js';
+import { enterRootfs, keepRoot } from './enter-rootfs.js';
+import { enterWorkingDirectory } from './enter-working-directory.js';
+import { closeDescriptors, execute } from './execute.js';
+import { makeFiles } from './file-operations.js';
+import { enterPidNamespace, joinNamespaces, leaveJoiner } from './join-namespaces.js';
+import { makeReadOnly } from './make-read-only.js';
+import { maskPaths } from './mask-paths.js';
+import { mountFilesystems } from './mount-filesystems.js';
+import { openBindSources } from './open-bind-sources.js';
+import { runInit, startInit } from './run-init.js';
+import { newKeyring, setLimits } from './set-limits.js';
+import { supervise } from './supervise.js';
+import { mountTerminals, takeTerminal } from './take-terminal.js';
+import { waitAtGate } from './wait-at-gate.js';
+
+/** A launch, in order. */
+export const STEPS: readonly LaunchStep[] = [
+  // the supervisor
+  becomeSupervisor,
+  cloneContainer,
+  // the first process of the container
+  waitAtGate,
+  adjustOomScore,
+  detachMounts,
+  openBindSources,
+  joinNamespaces,
+  enterRootfs,
+  keepRoot,
+  mountFilesystems,
+  mountTerminals,
+  makeFiles,
+  maskPaths,
+  makeReadOnly,
+  takeTerminal,
+  newKeyring,
+  setLimits,
+  dropBounding,
+  becomeUser,
+  setCapabilities,
+  enterWorkingDirectory,
+  startInit,
+  closeDescriptors,
+  enterPidNamespace,
+  execute,
+  // where the parents of its clones go on
+  leaveJoiner,
+  runInit,
+  supervise,
+];

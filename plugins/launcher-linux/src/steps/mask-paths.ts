@@ -1,0 +1,52 @@
+import { Label, type ResultReference } from '@caisson/linux/exec-stage';
+import { AT_EMPTY_PATH, OPEN_TREE } from '@caisson/linux/syscalls';
+import type { LaunchTable } from '../launch-table.js';
+import type { LaunchStep } from '../step.js';
+import { createFilesystem, moveOnto } from './mount-filesystems.js';
+import { setTreeAttributes } from './open-bind-sources.js';
+
+const { OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC } = OPEN_TREE;
+// Where struct statx has what is checked (statx(2)).
+const STATX = { size: 256, modeWord: 24, device: 128, basicStats: 0x7ff } as const;
+const S_IFCHR = 0o020000;
+const NULL_DEVICE = 1 + 3 * 2 ** 32; // major 1, minor 3
+
+/** What is bound over a masked file must be the null device itself (threat model F3: CVE-2025-31133). */
+function verifyNullDevice(table: LaunchTable, device: ResultReference): void {
+  const stat = table.memory(STATX.size);
+  table.call('statx', [device, table.string(''), AT_EMPTY_PATH, STATX.basicStats, stat]);
+  table.requireEqual(table.valueAt(stat, STATX.modeWord), S_IFCHR, { mask: 0o170000 * 2 ** 32, shift: 32 });
+  table.requireEqual(table.valueAt(stat, STATX.device), NULL_DEVICE);
+}
+
+/** Step mask-paths: absent is skipped, any other failure ends the launch (threat model F5). */
+export const maskPaths: LaunchStep = {
+  name: 'mask-paths',
+  needed: ({ maskedPaths }) => maskedPaths.length > 0,
+  compile({ maskedPaths }, table) {
+    const nullDevice = table.openInside('/dev/null', { resolution: 'no-links' });
+    verifyNullDevice(table, nullDevice);
+    for (const path of maskedPaths) mask(path, nullDevice, table);
+  },
+};
+
+function mask(path: string, nullDevice: ResultReference, table: LaunchTable): void {
+  const [absent, file] = [new Label(`no ${path}`), new Label(`file ${path}`)];
+  table.openInside(path, { tolerate: ['ENOENT', 'ENOTDIR'], orElse: absent });
+  const directory = table.openInside(path, { directory: true, tolerate: ['ENOTDIR'], orElse: file });
+  moveOnto(table, createFilesystem(table, EMPTY_DIRECTORY), directory);
+  table.jump(absent);
+  table.place(file);
+  const target = table.openInside(path);
+  const how = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
+  const device = table.call('open_tree', [nullDevice, table.string(''), how]);
+  setTreeAttributes(table, device, ['ro', 'nosuid', 'noexec']);
+  moveOnto(table, device, target);
+  table.place(absent);
+}
+
+const EMPTY_DIRECTORY = {
+  type: 'tmpfs',
+  options: { size: '0' },
+  flags: ['ro', 'nosuid', 'nodev', 'noexec'],
+} as const;

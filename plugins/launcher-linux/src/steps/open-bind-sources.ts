@@ -1,0 +1,61 @@
+import type { ResultReference, Slot } from '@caisson/linux/exec-stage';
+import { AT_EMPTY_PATH, MOUNT_ATTR, mountAttributes, OPEN_TREE } from '@caisson/linux/syscalls';
+import { type BindMount, isBind, type MountFlag } from '@caisson/plugin-sdk';
+import type { LaunchTable } from '../launch-table.js';
+import type { LaunchStep } from '../step.js';
+
+const { AT_RECURSIVE, OPEN_TREE_CLOEXEC, OPEN_TREE_CLONE } = OPEN_TREE;
+const { MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC, MOUNT_ATTR_NOSUID, MOUNT_ATTR_RDONLY } = MOUNT_ATTR;
+const { MOUNT_ATTR_NOATIME, MOUNT_ATTR_NODIRATIME, MOUNT_ATTR_STRICTATIME } = MOUNT_ATTR;
+const ATTRIBUTES: Readonly<Record<MountFlag, number>> = {
+  ro: MOUNT_ATTR_RDONLY,
+  nosuid: MOUNT_ATTR_NOSUID,
+  nodev: MOUNT_ATTR_NODEV,
+  noexec: MOUNT_ATTR_NOEXEC,
+  noatime: MOUNT_ATTR_NOATIME,
+  nodiratime: MOUNT_ATTR_NODIRATIME,
+  relatime: 0,
+  strictatime: MOUNT_ATTR_STRICTATIME,
+};
+/** MOUNT_ATTR__ATIME: the bits that one way of keeping access times takes (mount_setattr(2)). */
+const ACCESS_TIME = 0x70;
+
+/** MOUNT_ATTR_* bits of a plan's flags. */
+export const mountAttributeBits = (flags: readonly MountFlag[]): number =>
+  flags.reduce((bits, flag) => bits | ATTRIBUTES[flag], 0);
+
+/** Sets attributes on a detached tree and every mount below it: MS_REMOUNT would change the topmost alone. */
+export function setTreeAttributes(
+  table: LaunchTable,
+  tree: ResultReference,
+  flags: readonly MountFlag[],
+): void {
+  const bits = mountAttributeBits(flags);
+  const setsAccessTime = flags.some((flag) => flag === 'relatime' || (ATTRIBUTES[flag] & ACCESS_TIME) !== 0);
+  if (bits === 0 && !setsAccessTime) return;
+  const attributes = table.bytes(mountAttributes(bits, setsAccessTime ? ACCESS_TIME : 0));
+  const how = AT_EMPTY_PATH | AT_RECURSIVE;
+  table.call('mount_setattr', [tree, table.string(''), how, attributes, 32]);
+}
+
+/** Step open-bind-sources: while the host's tree can still be seen, a detached copy of each source (threat model F2). */
+export const openBindSources: LaunchStep = {
+  name: 'open-bind-sources',
+  needed: ({ mounts }) => mounts.some(isBind),
+  compile({ mounts }, table) {
+    mounts.forEach((mount, index) => {
+      if (isBind(mount))
+        table.bindSources.set(mount, openSource(mount, table.slot(sourceSlot(index)), table));
+    });
+  },
+};
+
+/** The slot of the source of the plan's mount number `index`: its resolved path differs from launch to launch. */
+export const sourceSlot = (index: number): string => `source ${index}`;
+
+function openSource({ recursive, flags }: BindMount, path: Slot, table: LaunchTable): ResultReference {
+  const how = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
+  const tree = table.call('open_tree', [table.openOnHost(path, 'any'), table.string(''), how]);
+  setTreeAttributes(table, tree, flags);
+  return tree;
+}

@@ -1,0 +1,95 @@
+import { closeSync } from 'node:fs';
+import {
+  FSCONFIG,
+  fcntl,
+  fsconfig,
+  fsmount,
+  fsopen,
+  ioctl,
+  ioctlNumber,
+  O,
+  openat2,
+  RESOLVE,
+  setWindowSize,
+} from '@caisson/linux/syscalls';
+import type { ContainerTerminal, LaunchPlanData } from '@caisson/plugin-sdk';
+import { mountAttributeBits } from './steps/open-bind-sources.js';
+
+const TIOCSPTLCK = 0x40045431;
+const TIOCGPTPEER = 0x5441;
+const CLOEXEC = 1;
+
+/** A new devpts with one terminal in it, made by the agent before the container exists: so it holds the master side. */
+export interface NewTerminal {
+  readonly master: number;
+  readonly slave: number;
+  /** A detached mount; the container attaches it at its /dev/pts. */
+  readonly devpts: number;
+}
+
+const DEFAULTS = { options: { mode: '0620', ptmxmode: '0666' }, flags: ['nosuid', 'noexec'] } as const;
+
+/** @throws SyscallError  EPERM no CAP_SYS_ADMIN; ENOSPC no terminal left (kernel.pty.max) */
+export function openTerminal({ mounts, windowSize }: LaunchPlanData): NewTerminal {
+  const planned = mounts.find(({ type }) => type === 'devpts');
+  const { options = {}, flags } = planned && 'options' in planned ? planned : DEFAULTS;
+  const devpts = newDevpts(options, mountAttributeBits(flags));
+  let master: number | undefined;
+  try {
+    master = openat2(
+      devpts,
+      'ptmx',
+      O.O_RDWR | O.O_NOCTTY,
+      RESOLVE.RESOLVE_NO_SYMLINKS | RESOLVE.RESOLVE_BENEATH,
+    );
+    ioctl(master, TIOCSPTLCK, Buffer.alloc(4));
+    // By the master's descriptor: a path could lead to another terminal by now (threat model F3: CVE-2025-52565).
+    const slave = ioctlNumber(master, TIOCGPTPEER, O.O_RDWR | O.O_NOCTTY | O.O_CLOEXEC);
+    if (windowSize) setWindowSize(master, windowSize);
+    return { master, slave, devpts };
+  } catch (error) {
+    if (master !== undefined) closeSync(master);
+    closeSync(devpts);
+    throw error;
+  }
+}
+
+function newDevpts(options: Readonly<Record<string, string | true>>, attributes: number): number {
+  const context = fsopen('devpts', CLOEXEC);
+  try {
+    fsconfig(context, FSCONFIG.SET_STRING, 'source', 'devpts');
+    for (const [key, value] of Object.entries(options))
+      if (value === true) fsconfig(context, FSCONFIG.SET_FLAG, key);
+      else fsconfig(context, FSCONFIG.SET_STRING, key, value);
+    fsconfig(context, FSCONFIG.CMD_CREATE);
+    return fsmount(context, CLOEXEC, attributes);
+  } finally {
+    closeSync(context);
+  }
+}
+
+const F_DUPFD_CLOEXEC = 1030;
+
+/** The agent's side of the terminal. */
+export class MasterSide implements ContainerTerminal {
+  readonly #master: number;
+  #open = true;
+
+  constructor(master: number) {
+    this.#master = master;
+  }
+
+  /** A copy: ours stays, to change the window's size whatever the caller does with its own. */
+  take(): number {
+    return fcntl(this.#master, F_DUPFD_CLOEXEC);
+  }
+
+  resize(columns: number, rows: number): void {
+    if (this.#open) setWindowSize(this.#master, { columns, rows });
+  }
+
+  close(): void {
+    if (this.#open) closeSync(this.#master);
+    this.#open = false;
+  }
+}

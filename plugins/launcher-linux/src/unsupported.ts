@@ -1,0 +1,28 @@
+import type { LaunchPlanData } from '@caisson/plugin-sdk';
+import { errors } from './errors.js';
+
+/** What a plan may say and this launcher cannot do: refused before anything is created. */
+export function refuseUnsupported(id: string, plan: LaunchPlanData): void {
+  const problem = problemOf(plan);
+  if (problem) throw errors.PLAN_UNSUPPORTED(id, problem);
+}
+
+function problemOf({
+  namespaces,
+  mounts,
+  rootfs,
+  maskedPaths,
+  readOnlyPaths,
+  init,
+}: LaunchPlanData): string | undefined {
+  const creates = (kind: string) => namespaces.create.some((created) => created === kind);
+  const enters = (kind: string) => namespaces.enter.some((entered) => entered.kind === kind);
+  const changesMounts = mounts.length + maskedPaths.length + readOnlyPaths.length > 0 || rootfs !== undefined;
+  if (changesMounts && !creates('mount'))
+    return 'mount anything without a mount namespace of the container: enable filesystem/linux';
+  if (enters('pid') && (creates('pid') || creates('mount')))
+    return 'enter a pid namespace and create a pid or mount namespace in one launch';
+  if (enters('pid') && init) return 'start an init in a pid namespace that has one';
+  if (creates('time')) return 'create a time namespace';
+  return undefined;
+}
