@@ -15,3 +15,4 @@ export * from './plan/launch-plan.js';
 export * from './plan/mount.js';
 export * from './services.js';
 export type * from './statistics.js';
+export * from './values.js';
