@@ -1,0 +1,101 @@
+/**
+ * filesystem/linux: a mount namespace per container, and, if the container asks for one, a directory of the host as its
+ * root filesystem with /proc, /sys, /dev and the sandbox in it. Nothing is mounted or made on the host: all of it is
+ * plan, so there is nothing to undo.
+ *
+ * Throws  ROOTFS_INVALID, ROOTFS_HOLDS_STATE, ROOTFS_REACHABLE, DEBUG_ROOTFS, PARENT_NOT_RUNNING (errors.ts)
+ * Source  mount_namespaces(7), pivot_root(2)
+ */
+import {
+  type Container,
+  type ContainerizerHooks,
+  HostEnvironment,
+  type Isolator,
+  IsolatorOptions,
+  inject,
+  injectable,
+  type LaunchPlan,
+  Logger,
+} from '@caisson/plugin-sdk';
+import { DEVICE_FILES } from './devices.js';
+import { errors } from './errors.js';
+import { protectHostSys, protectKernelPaths } from './kernel-paths.js';
+import type { FilesystemLinuxOptions } from './options.js';
+import { isReachableByOthers, resolveRootFilesystem } from './root-filesystem.js';
+import { SHARED_MEMORY, SYSTEM_MOUNTS } from './system-mounts.js';
+
+@injectable()
+export class FilesystemLinuxIsolator implements Isolator {
+  readonly #warned = new Set<string>();
+
+  constructor(
+    @inject(IsolatorOptions) private readonly options: FilesystemLinuxOptions,
+    @inject(HostEnvironment) private readonly host: HostEnvironment,
+    @inject(Logger) private readonly log: Logger,
+  ) {}
+
+  apply(hooks: ContainerizerHooks): void {
+    hooks.prepare.tapPromise('filesystem/linux', async (container, plan) => this.#prepare(container, plan));
+  }
+
+  #prepare(container: Container, plan: LaunchPlan): void {
+    if (container.parentId !== undefined && container.class === 'DEBUG')
+      enterParent(container, container.parentId, plan);
+    else this.#createNamespace(container, plan);
+  }
+
+  #createNamespace(container: Container, plan: LaunchPlan): void {
+    plan.createNamespace('mount');
+    protectKernelPaths(plan);
+    const { rootfs } = container.config;
+    if (rootfs === undefined) this.#shareHostsTree(container, plan);
+    else this.#changeRoot(container, rootfs, plan);
+  }
+
+  #shareHostsTree({ sandbox }: Container, plan: LaunchPlan): void {
+    protectHostSys(plan);
+    plan.setEnvironment('MESOS_SANDBOX', sandbox);
+    if (plan.data.workingDirectory === undefined) plan.setWorkingDirectory(sandbox);
+  }
+
+  #changeRoot({ id, sandbox }: Container, rootfs: string, plan: LaunchPlan): void {
+    const { workDir, runtimeDir, isolation } = this.host;
+    const directory = resolveRootFilesystem(id, rootfs, [workDir, runtimeDir]);
+    this.#keepOthersOut(id, directory);
+    plan.setRootfs(directory);
+    this.#mountSandbox(sandbox, plan);
+    for (const mount of SYSTEM_MOUNTS) plan.mount(mount);
+    if (!isolation.includes('namespaces/ipc')) plan.mount(SHARED_MEMORY);
+    for (const operation of DEVICE_FILES) plan.fileOperation(operation);
+    if (plan.data.workingDirectory === undefined) plan.setWorkingDirectory('/');
+  }
+
+  /** Before /proc, /sys and /dev: a link of the image at its mount point may lead there, and they must come out on top. */
+  #mountSandbox(sandbox: string, plan: LaunchPlan): void {
+    const { sandboxDirectory } = this.options;
+    plan.setEnvironment('MESOS_SANDBOX', sandboxDirectory);
+    plan.mount({
+      type: 'bind',
+      source: sandbox,
+      target: sandboxDirectory,
+      recursive: true,
+      flags: ['nosuid', 'nodev'],
+      createTarget: 'directory',
+    });
+  }
+
+  #keepOthersOut(id: string, rootfs: string): void {
+    if (this.#warned.has(rootfs) || !isReachableByOthers(rootfs)) return;
+    const error = errors.ROOTFS_REACHABLE(id, rootfs);
+    if (this.options.reachableRootfs === 'refuse') throw error;
+    this.#warned.add(rootfs);
+    this.log.warn({ containerId: id, rootfs, hint: error.hint }, error.message);
+  }
+}
+
+/** A DEBUG container looks into its parent: in its mount namespace, where everything is set up. */
+function enterParent({ id, config, parentPid }: Container, parentId: string, plan: LaunchPlan): void {
+  if (config.rootfs !== undefined) throw errors.DEBUG_ROOTFS(id);
+  if (parentPid === undefined) throw errors.PARENT_NOT_RUNNING(id, parentId);
+  plan.enterNamespace('mount', parentPid);
+}
