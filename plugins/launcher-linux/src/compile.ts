@@ -2,6 +2,7 @@ import { realpathSync } from 'node:fs';
 import { describeTable, Program, type SlotValues } from '@caisson/linux/exec-stage';
 import { isBind, type LaunchPlanData } from '@caisson/plugin-sdk';
 import { LaunchTable } from './launch-table.js';
+import type { LaunchStep } from './step.js';
 import { candidateSlot } from './steps/execute.js';
 import { STEPS } from './steps/index.js';
 import { sourceSlot } from './steps/open-bind-sources.js';
@@ -19,13 +20,18 @@ export interface CompiledLaunch {
 const MOST_PROGRAMS = 64;
 const programs = new Map<string, { program: Program; table: LaunchTable }>();
 
-/** Compiles a plan to the table of system calls of its launch. Throws CAPABILITY_* for names the kernel doesn't have. */
-export function compileLaunch(plan: LaunchPlanData): CompiledLaunch {
+/**
+ * Compiles a plan to the table of system calls of its launch. Throws CAPABILITY_* for names the kernel doesn't have.
+ * @param steps  others than the launch's own are for tests, which show what happens without one; never kept
+ */
+export function compileLaunch(plan: LaunchPlanData, steps: readonly LaunchStep[] = STEPS): CompiledLaunch {
   const candidates = candidatesOf(plan);
+  if (steps !== STEPS)
+    return { ...assemble(plan, candidates.length, steps), values: valuesOf(plan, candidates) };
   const key = shapeOf(plan, candidates.length);
   let known = programs.get(key);
   if (!known) {
-    known = assemble(plan, candidates.length);
+    known = assemble(plan, candidates.length, STEPS);
     if (programs.size >= MOST_PROGRAMS) programs.delete(programs.keys().next().value as string);
     programs.set(key, known);
   }
@@ -33,10 +39,14 @@ export function compileLaunch(plan: LaunchPlanData): CompiledLaunch {
 }
 
 /** The table alone, for tests and for `describe`. */
-export function compileTable(plan: LaunchPlanData, candidates = candidatesOf(plan).length): LaunchTable {
+export function compileTable(
+  plan: LaunchPlanData,
+  candidates = candidatesOf(plan).length,
+  steps: readonly LaunchStep[] = STEPS,
+): LaunchTable {
   const table = new LaunchTable();
   table.candidates = candidates;
-  for (const step of STEPS) {
+  for (const step of steps) {
     if (step.needed && !step.needed(plan)) continue;
     table.step(step.name);
     step.compile(plan, table);
@@ -47,8 +57,12 @@ export function compileTable(plan: LaunchPlanData, candidates = candidatesOf(pla
 export const describeLaunch = (plan: LaunchPlanData): string =>
   describeTable(compileTable(plan), valuesOf(plan, candidatesOf(plan)));
 
-function assemble(plan: LaunchPlanData, candidates: number): { program: Program; table: LaunchTable } {
-  const table = compileTable(plan, candidates);
+function assemble(
+  plan: LaunchPlanData,
+  candidates: number,
+  steps: readonly LaunchStep[],
+): { program: Program; table: LaunchTable } {
+  const table = compileTable(plan, candidates, steps);
   return { table, program: new Program(table) };
 }
 

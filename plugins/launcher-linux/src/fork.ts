@@ -9,6 +9,7 @@ import { errors } from './errors.js';
 import { type LinuxLauncherState, LinuxProcess, launchError } from './linux-process.js';
 import { ReportReader } from './report-reader.js';
 import { spawnImage } from './spawn-image.js';
+import type { LaunchStep } from './step.js';
 import { readable } from './supervised.js';
 import { createTrackingGroup, type TrackingGroup } from './tracking-group.js';
 
@@ -19,6 +20,8 @@ export interface ForkContext {
   /** For the image, where the kernel refuses executable memfds. */
   readonly imageDirectory: string;
   readonly patienceMs: () => number;
+  /** Default: the steps of every launch. Tests leave one out, to show what it is for. */
+  readonly steps?: readonly LaunchStep[] | undefined;
 }
 
 /** What has been started when something fails. */
@@ -36,7 +39,7 @@ export async function forkContainer(
   plan: LaunchPlanData,
   context: ForkContext,
 ): Promise<LinuxProcess> {
-  const launch = compileLaunch(plan);
+  const launch = compileLaunch(plan, context.steps);
   const descriptors = openDescriptors(container, plan, launch.table);
   const started = startSupervisor(launch, descriptors, context);
   try {

@@ -1,18 +1,6 @@
 import { Label } from '@caisson/linux/exec-stage';
-import { DESCRIPTOR, type LaunchTable } from '../launch-table.js';
+import type { LaunchTable } from '../launch-table.js';
 import type { LaunchStep } from '../step.js';
-
-const CLOSE_RANGE_CLOEXEC = 4;
-const LAST_DESCRIPTOR = 0xffff_ffff;
-
-/** Step close-descriptors: 0, 1 and 2 go on; the report closes with exec, which tells the agent of it (threat model N3, N11). */
-export const closeDescriptors: LaunchStep = {
-  name: 'close-descriptors',
-  compile(_plan, table) {
-    table.call('close_range', [DESCRIPTOR.image, LAST_DESCRIPTOR, 0]);
-    table.call('close_range', [DESCRIPTOR.report, DESCRIPTOR.report, CLOSE_RANGE_CLOEXEC]);
-  },
-};
 
 /** The slot of the path to try as number `index`. */
 export const candidateSlot = (index: number): string => `executable ${index}`;

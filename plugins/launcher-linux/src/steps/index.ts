@@ -3,10 +3,11 @@ import { adjustOomScore } from './adjust-oom-score.js';
 import { becomeSupervisor } from './become-supervisor.js';
 import { becomeUser, dropBounding, setCapabilities } from './become-user.js';
 import { cloneContainer } from './clone-container.js';
+import { closeDescriptors } from './close-descriptors.js';
 import { detachMounts } from './detach-mounts.js';
 import { enterRootfs, keepRoot } from './enter-rootfs.js';
 import { enterWorkingDirectory } from './enter-working-directory.js';
-import { closeDescriptors, execute } from './execute.js';
+import { execute } from './execute.js';
 import { makeFiles } from './file-operations.js';
 import { enterPidNamespace, joinNamespaces, leaveJoiner } from './join-namespaces.js';
 import { makeReadOnly } from './make-read-only.js';
@@ -38,6 +39,7 @@ export const STEPS: readonly LaunchStep[] = [
   maskPaths,
   makeReadOnly,
   takeTerminal,
+  closeDescriptors,
   newKeyring,
   setLimits,
   dropBounding,
@@ -45,7 +47,6 @@ export const STEPS: readonly LaunchStep[] = [
   setCapabilities,
   enterWorkingDirectory,
   startInit,
-  closeDescriptors,
   enterPidNamespace,
   execute,
   // where the parents of its clones go on
