@@ -1,11 +1,18 @@
-import { checked, libc } from '../libc.js';
+import { constants } from 'node:os';
+import { checked, lastErrno, libc } from '../libc.js';
+
+const { EINTR } = constants.errno;
+import { O } from './flags.js';
 
 const epollCreateNative = libc('epoll_create1', 'int', ['int']);
 const epollCtlNative = libc('epoll_ctl', 'int', ['int', 'int', 'int', 'void*']);
 const epollWaitNative = libc('epoll_wait', 'int', ['int', 'void*', 'int', 'int']);
+const eventfdNative = libc('eventfd', 'int', ['uint', 'int']);
 const pollNative = libc('poll', 'int', ['void*', 'ulong', 'int']);
 
 export const EPOLLIN = 1;
+/** Something changed: a file of the kernel that tells so (cgroup.events). */
+export const EPOLLPRI = 2;
 const EPOLL_CLOEXEC = 0o2000000;
 const [EPOLL_CTL_ADD, EPOLL_CTL_DEL] = [1, 2];
 
@@ -36,10 +43,15 @@ export function epollWait(epoll: number, timeoutMs: number, most = 64): number[]
   return Array.from({ length: count }, (_, i) => events.readInt32LE(i * EVENT_SIZE + DATA_OFFSET));
 }
 
-/** poll(2) on one descriptor: true if it is readable or hung up within the time. */
+/** eventfd(2), close-on-exec and non-blocking: readable once the kernel has counted something. @throws SyscallError  EMFILE */
+export const eventfd = (): number => checked(eventfdNative(0, EPOLL_CLOEXEC | O.O_NONBLOCK), 'eventfd');
+
+/** poll(2) on one descriptor: true if it is readable or hung up within the time, false too where a signal came first. */
 export function pollReadable(fd: number, timeoutMs: number): boolean {
   const entry = Buffer.alloc(8);
   entry.writeInt32LE(fd, 0);
   entry.writeInt16LE(1, 4);
-  return checked(pollNative(entry, 1, timeoutMs), 'poll', { fd, timeoutMs }) > 0;
+  const ready = Number(pollNative(entry, 1, timeoutMs));
+  if (ready < 0 && lastErrno() === EINTR) return false;
+  return checked(ready, 'poll', { fd, timeoutMs }) > 0;
 }
