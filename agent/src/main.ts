@@ -1,0 +1,49 @@
+/** The command line: arguments to a command, its outcome to an exit status, whatever was thrown to stderr. */
+import { Command, CommanderError } from 'commander';
+import { defineConfig } from './commands/config.js';
+import { definePlugins } from './commands/plugins.js';
+import { defineRun } from './commands/run.js';
+import { openDebugger } from './debugger.js';
+import { takeMesosFlags } from './mesos-flags.js';
+import { version } from './version.js';
+
+/** Receives the exit status of the command that ran. */
+export type Done = (status: number) => void;
+
+const AFTERWORD = `
+Exit status: the command's own, 128+n if signal n ended it; 125 if Caisson failed or its input was wrong,
+126 if the command cannot be executed, 127 if it was not found.`;
+
+export function commandLine(done: Done): Command {
+  const caisson = new Command('caisson')
+    .description('Launches and isolates containers.')
+    .version(version(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'print this help')
+    .helpCommand(false)
+    .addHelpText('after', AFTERWORD)
+    .enablePositionalOptions() // what follows the command of `run` belongs to that command, its --help too
+    .exitOverride()
+    .configureOutput({ outputError: () => {} }); // errors are written in one place, by `report`
+  defineRun(caisson, done);
+  definePlugins(caisson, done);
+  defineConfig(caisson, done);
+  return caisson;
+}
+
+/** Runs `caisson` with these arguments and returns its exit status. Never throws. */
+export async function main(argv: readonly string[]): Promise<number> {
+  let status = 0;
+  const program = commandLine((result) => {
+    status = result;
+  });
+  try {
+    const debuggerUrl = openDebugger();
+    if (debuggerUrl) throw (await import('./errors.js')).errors.DEBUGGER_REFUSED(debuggerUrl);
+    await program.parseAsync(takeMesosFlags(program, argv), { from: 'user' });
+    return status;
+  } catch (thrown) {
+    if (thrown instanceof CommanderError && thrown.exitCode === 0) return 0; // --help
+    const { reportError } = await import('./report.js');
+    return reportError(thrown, argv[0]);
+  }
+}

@@ -1,0 +1,13 @@
+import type { Alternative, Configuration, Selection } from '@caisson/core';
+
+const nameOf = ({ launcher = '?', isolation }: Alternative): string =>
+  `launcher ${launcher}, isolation ${isolation.length > 0 ? isolation.join(', ') : 'none'}`;
+
+/** Which isolation a container gets, and why not a better one: a line, since it decides what a command may do. */
+export function selectionLine(selection: Selection, { values }: Configuration): string {
+  const skipped = selection.skipped.map(({ index, reasons }) => {
+    const alternative = values.alternatives[index];
+    return ` (not ${alternative ? nameOf(alternative) : `alternative ${index}`}: ${reasons.join('; ')})`;
+  });
+  return `caisson: ${nameOf(selection)}${skipped.join('')}\n`;
+}
