@@ -1,6 +1,7 @@
 import { type Architecture, architecture, systemCallNumber } from '../system-call-numbers.js';
 import type { Argument, CallTable, Label, TableRecord } from './call-table.js';
 import { elfHeader, HEADER_BYTES, LOAD_ADDRESS } from './elf.js';
+import { aligned, ImageWriter } from './image-writer.js';
 import { FIELD, FLAG, RECORD_BYTES } from './record.js';
 import { RUNNERS } from './runner/bytes.js';
 
@@ -14,8 +15,6 @@ interface Patch {
   /** Offset, in the image, of the eight bytes. */
   readonly at: number;
 }
-
-const align = (size: number): number => (size + 7) & ~7;
 
 /**
  * An assembled table: an image whose slots each launch fills in. Assembling is done once per kind of launch, filling
@@ -39,7 +38,7 @@ export class Program {
     let end = this.#tableAt + table.records.length * RECORD_BYTES;
     this.#dataAt = table.data.map((bytes) => {
       const at = end;
-      end = align(end + bytes.length);
+      end = aligned(end + bytes.length);
       return at;
     });
     const vectors: { at: number; vector: readonly string[] }[] = [];
@@ -51,27 +50,22 @@ export class Program {
     this.#patches = patches;
   }
 
-  /** The image of one launch. Throws on a slot without a value. */
+  /** The image of one launch, valid until the next call of `fill` of any program. Throws on a slot without a value. */
   fill(values: SlotValues = {}): Buffer {
-    const tails: Buffer[] = [];
-    let end = this.#template.length;
-    const image = Buffer.from(this.#template);
+    const image = new ImageWriter(this.#template);
     const placed = new Map<string, bigint>();
     for (const { slot, at } of this.#patches) {
       const value = values[slot];
       if (value === undefined) throw new Error(`the slot ${slot} of the table has no value`);
       let content = typeof value === 'number' ? BigInt(value) : placed.get(slot);
       if (content === undefined) {
-        const tail = tailOf(value as Exclude<SlotValue, number>, LOAD_ADDRESS + end);
-        content = BigInt(LOAD_ADDRESS + end);
-        tails.push(tail);
-        end += tail.length;
+        content = BigInt(LOAD_ADDRESS + image.append(value as Exclude<SlotValue, number>));
         placed.set(slot, content);
       }
-      image.writeBigInt64LE(content, at);
+      image.patch(at, content);
     }
-    const whole = tails.length === 0 ? image : Buffer.concat([image, ...tails], end);
-    elfHeader(this.architecture_, end).copy(whole);
+    const whole = image.whole();
+    elfHeader(this.architecture_, whole.length).copy(whole);
     return whole;
   }
 
@@ -121,15 +115,9 @@ export class Program {
   }
 
   #appendVectors(image: Buffer, vectors: readonly { at: number; vector: readonly string[] }[]): Buffer {
-    const parts: Buffer[] = [image];
-    let end = image.length;
-    for (const { at, vector } of vectors) {
-      image.writeBigInt64LE(BigInt(LOAD_ADDRESS + end), at);
-      const tail = tailOf(vector, LOAD_ADDRESS + end);
-      parts.push(tail);
-      end += tail.length;
-    }
-    return Buffer.concat(parts, end);
+    const writer = new ImageWriter(image);
+    for (const { at, vector } of vectors) writer.patch(at, BigInt(LOAD_ADDRESS + writer.append(vector)));
+    return Buffer.from(writer.whole());
   }
 }
 
@@ -143,34 +131,4 @@ function jumpOffset({ flags, jump, tolerated, step, call }: TableRecord): number
   if ((flags & (FLAG.jumpIfEqual | FLAG.jumpIfNotZero)) === 0 && tolerated.length === 0)
     throw new Error(`${step}: ${call} never jumps to ${jump.name}`);
   return placed(jump) * RECORD_BYTES;
-}
-
-/** The bytes that a pointer of a slot leads to, when they lie at `address`. */
-function tailOf(value: string | Buffer | readonly string[], address: number): Buffer {
-  if (typeof value === 'string') return stringTail(value);
-  if (Buffer.isBuffer(value)) return Buffer.concat([value], align(value.length));
-  return vectorTail(value as readonly string[], address);
-}
-
-function stringTail(text: string): Buffer {
-  if (text.includes('\0'))
-    throw new Error(`a string for the table holds a NUL character: ${JSON.stringify(text)}`);
-  const length = Buffer.byteLength(text);
-  const tail = Buffer.alloc(align(length + 1));
-  tail.write(text, 0);
-  return tail;
-}
-
-/** Pointers, NULL, strings. */
-function vectorTail(strings: readonly string[], address: number): Buffer {
-  const pointers = Buffer.alloc((strings.length + 1) * 8);
-  const parts: Buffer[] = [pointers];
-  let at = pointers.length;
-  strings.forEach((text, index) => {
-    pointers.writeBigInt64LE(BigInt(address + at), index * 8);
-    const tail = stringTail(text);
-    parts.push(tail);
-    at += tail.length;
-  });
-  return Buffer.concat(parts, at);
 }

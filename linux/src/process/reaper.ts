@@ -1,6 +1,6 @@
 import { isErrno } from '../errors.js';
 import { loadKoffi } from '../libc.js';
-import { epollAdd, epollCreate, epollDelete, epollWait } from '../syscalls/epoll.js';
+import { EPOLLIN, epollAdd, epollCreate, epollDelete, epollWait } from '../syscalls/epoll.js';
 import { close } from '../syscalls/files.js';
 import { P_PID, WAIT, waitid } from '../syscalls/processes.js';
 
@@ -30,9 +30,12 @@ export class Reaper {
     this.#poll.unref();
   }
 
-  /** Calls back once, when `fd` is readable. The descriptor must stay open until then, or be unwatched first. */
-  watch(fd: number, callback: () => void): void {
-    epollAdd(this.#epoll, fd);
+  /**
+   * Calls back once, when `fd` is readable (or as `events` says). The descriptor must stay open until then, or be
+   * unwatched first.
+   */
+  watch(fd: number, callback: () => void, events: number = EPOLLIN): void {
+    epollAdd(this.#epoll, fd, events);
     this.#watched.set(fd, callback);
     if (this.#watched.size === 1) this.#poll.ref();
   }

@@ -39,6 +39,9 @@ const attributesFlags = libc('posix_spawnattr_setflags', 'int', ['void*', 'short
 const attributesDefaults = libc('posix_spawnattr_setsigdefault', 'int', ['void*', 'void*']);
 const attributesMask = libc('posix_spawnattr_setsigmask', 'int', ['void*', 'void*']);
 
+// posix_spawn blocks: one buffer serves all calls.
+const actions = Buffer.alloc(FILE_ACTIONS_BYTES);
+const pid = Buffer.alloc(4);
 let attributes: Buffer | undefined;
 
 /** A session of its own, every signal at its default and none blocked: Node ignores SIGPIPE and SIGXFSZ (threat model N1, N2). */
@@ -52,15 +55,13 @@ function cleanAttributes(): Buffer {
   return attributes;
 }
 
-function compileActions(fileActions: readonly FileAction[]): Buffer {
-  const actions = Buffer.alloc(FILE_ACTIONS_BYTES);
+function compileActions(fileActions: readonly FileAction[]): void {
   actionsInit(actions);
   for (const action of fileActions) {
     if ('dup2' in action) addDup2(actions, action.dup2[0], action.dup2[1]);
     else if ('close' in action) addClose(actions, action.close);
     else addCloseFrom(actions, action.closeFrom);
   }
-  return actions;
 }
 
 /**
@@ -70,8 +71,7 @@ function compileActions(fileActions: readonly FileAction[]): Buffer {
  * @throws SyscallError  EAGAIN no free process; ENOMEM; what execve(2) says of `path`
  */
 export function posixSpawn({ path, argv, environment = [], fileActions }: SpawnArguments): number {
-  const actions = compileActions(fileActions);
-  const pid = Buffer.alloc(4);
+  compileActions(fileActions);
   try {
     const errno = Number(
       spawnNative(pid, path, actions, cleanAttributes(), [...argv, null], [...environment, null]),

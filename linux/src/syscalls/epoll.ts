@@ -2,6 +2,7 @@ import { constants } from 'node:os';
 import { checked, lastErrno, libc } from '../libc.js';
 
 const { EINTR } = constants.errno;
+
 import { O } from './flags.js';
 
 const epollCreateNative = libc('epoll_create1', 'int', ['int']);
@@ -19,14 +20,19 @@ const [EPOLL_CTL_ADD, EPOLL_CTL_DEL] = [1, 2];
 // x86-64 packs `struct epoll_event` to 12 bytes; other architectures align the data to 8.
 const EVENT_SIZE = process.arch === 'x64' ? 12 : 16;
 const DATA_OFFSET = EVENT_SIZE - 8;
+const MOST_EVENTS = 64;
+
+// Calls block, so one buffer for all of them: a new one per call is work for the garbage collector of a busy agent.
+const event = Buffer.alloc(EVENT_SIZE);
+const events = Buffer.alloc(EVENT_SIZE * MOST_EVENTS);
+const pollEntry = Buffer.alloc(8);
 
 /** epoll_create1(2). @throws SyscallError  EMFILE */
 export const epollCreate = (): number => checked(epollCreateNative(EPOLL_CLOEXEC), 'epoll_create1');
 
 /** epoll_ctl(2), EPOLL_CTL_ADD; `fd` itself is the event's data. @throws SyscallError  EEXIST; ENOSPC max_user_watches */
-export function epollAdd(epoll: number, fd: number, events = EPOLLIN): void {
-  const event = Buffer.alloc(EVENT_SIZE);
-  event.writeUInt32LE(events, 0);
+export function epollAdd(epoll: number, fd: number, interest = EPOLLIN): void {
+  event.writeUInt32LE(interest, 0);
   event.writeInt32LE(fd, DATA_OFFSET);
   checked(epollCtlNative(epoll, EPOLL_CTL_ADD, fd, event), 'epoll_ctl', { epoll, fd });
 }
@@ -37,9 +43,11 @@ export function epollDelete(epoll: number, fd: number): void {
 }
 
 /** epoll_wait(2): the ready descriptors. @param timeoutMs  0 returns at once, -1 waits for ever */
-export function epollWait(epoll: number, timeoutMs: number, most = 64): number[] {
-  const events = Buffer.alloc(EVENT_SIZE * most);
-  const count = checked(epollWaitNative(epoll, events, most, timeoutMs), 'epoll_wait', { epoll, timeoutMs });
+export function epollWait(epoll: number, timeoutMs: number): number[] {
+  const count = checked(epollWaitNative(epoll, events, MOST_EVENTS, timeoutMs), 'epoll_wait', {
+    epoll,
+    timeoutMs,
+  });
   return Array.from({ length: count }, (_, i) => events.readInt32LE(i * EVENT_SIZE + DATA_OFFSET));
 }
 
@@ -48,10 +56,9 @@ export const eventfd = (): number => checked(eventfdNative(0, EPOLL_CLOEXEC | O.
 
 /** poll(2) on one descriptor: true if it is readable or hung up within the time, false too where a signal came first. */
 export function pollReadable(fd: number, timeoutMs: number): boolean {
-  const entry = Buffer.alloc(8);
-  entry.writeInt32LE(fd, 0);
-  entry.writeInt16LE(1, 4);
-  const ready = Number(pollNative(entry, 1, timeoutMs));
+  pollEntry.writeInt32LE(fd, 0);
+  pollEntry.writeInt16LE(EPOLLIN, 4);
+  const ready = Number(pollNative(pollEntry, 1, timeoutMs));
   if (ready < 0 && lastErrno() === EINTR) return false;
   return checked(ready, 'poll', { fd, timeoutMs }) > 0;
 }

@@ -98,11 +98,12 @@ export function filesystemMagic(fd: number): number {
   return Number(buffer.readBigInt64LE(0));
 }
 
+const pipeEnds = Buffer.alloc(8);
+
 /** pipe2(2), close-on-exec. @throws SyscallError  EMFILE; ENFILE */
 export function pipe(flags = 0): { readEnd: number; writeEnd: number } {
-  const ends = Buffer.alloc(8);
-  checked(pipe2Native(ends, flags | O.O_CLOEXEC), 'pipe2', { flags });
-  return { readEnd: ends.readInt32LE(0), writeEnd: ends.readInt32LE(4) };
+  checked(pipe2Native(pipeEnds, flags | O.O_CLOEXEC), 'pipe2', { flags });
+  return { readEnd: pipeEnds.readInt32LE(0), writeEnd: pipeEnds.readInt32LE(4) };
 }
 
 /** fcntl(2) with a number as argument. */

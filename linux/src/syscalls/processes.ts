@@ -49,15 +49,17 @@ export interface ChildEnd {
   readonly status: number;
 }
 
+const siginfo = Buffer.alloc(128);
+
 /**
  * waitid(2). Undefined with WNOHANG if nothing has ended.
  * @throws SyscallError  ECHILD no such child
  */
 export function waitid(idType: number, id: number, options: number): ChildEnd | undefined {
-  const info = Buffer.alloc(128);
-  checked(waitidNative(idType, id, info, options), 'waitid', { idtype: idType, id, options });
-  const pid = info.readInt32LE(16);
-  return pid === 0 ? undefined : { pid, code: info.readInt32LE(8), status: info.readInt32LE(24) };
+  siginfo.fill(0);
+  checked(waitidNative(idType, id, siginfo, options), 'waitid', { idtype: idType, id, options });
+  const pid = siginfo.readInt32LE(16);
+  return pid === 0 ? undefined : { pid, code: siginfo.readInt32LE(8), status: siginfo.readInt32LE(24) };
 }
 
 /** Numbers of the limits (getrlimit(2)); the same on x86-64 and arm64. */
@@ -122,11 +124,12 @@ export function exitStatusOf(pidfd: number): number | undefined {
   return (info.readBigUInt64LE(0) & PIDFD_INFO_EXIT) === 0n ? undefined : info.readInt32LE(60);
 }
 
+const handle = Buffer.alloc(8 + 128);
+const mountId = Buffer.alloc(4);
+
 /** The file handle of a descriptor, in hexadecimal; undefined where the filesystem has none (pidfs: before 6.14). */
 export function fileHandle(fd: number): string | undefined {
-  const handle = Buffer.alloc(8 + 128);
-  handle.writeUInt32LE(128, 0);
-  const mountId = Buffer.alloc(4);
+  handle.writeUInt32LE(handle.length - 8, 0);
   if (Number(nameToHandleAtNative(fd, '', handle, mountId, 0x1000)) < 0) return undefined;
   return `${handle.readInt32LE(4)}:${handle.toString('hex', 8, 8 + handle.readUInt32LE(0))}`;
 }
