@@ -7,9 +7,13 @@ import {
 } from '@caisson/linux/exec-stage';
 import { AT_FDCWD, O, openHow, RESOLVE } from '@caisson/linux/syscalls';
 import type { BindMount } from '@caisson/plugin-sdk';
+import { HeldMounts } from './held-mounts.js';
 
 const { O_CLOEXEC, O_DIRECTORY, O_PATH } = O;
 const { RESOLVE_BENEATH, RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS } = RESOLVE;
+
+/** One that an earlier record returned, or that the agent hands over. */
+export type Descriptor = ResultReference | number;
 
 /** How a path inside the container is resolved: with links of the image, or with none at all. */
 export type Resolution = 'in-root' | 'no-links';
@@ -32,6 +36,8 @@ export class LaunchTable extends CallTable {
   root: ResultReference | undefined;
   /** The first process, for the supervisor. */
   container: ResultReference | undefined;
+  /** Filesystems of the plan that are mounted by now: what lies below one is looked up from there. */
+  readonly held = new HeldMounts();
   /** Detached copies of what is bound into the container. */
   readonly bindSources = new Map<BindMount, ResultReference>();
   /** Names of the descriptors that the agent opens for this launch, in the order of their numbers. */
@@ -56,7 +62,7 @@ export class LaunchTable extends CallTable {
 
   /**
    * openat2 (O_PATH) of a path inside the container: hostile at every moment, so never followed out of it, nor through
-   * a magic link of /proc (threat model F1).
+   * a magic link of /proc (threat model F1). Below a filesystem that we have mounted it starts there, without any link.
    */
   openInside(
     path: string,
@@ -68,12 +74,22 @@ export class LaunchTable extends CallTable {
     } = {},
   ): ResultReference {
     const { resolution = 'in-root', directory = false, ...rest } = options;
-    const how = this.#how(O_PATH | (directory ? O_DIRECTORY : 0), RESOLUTIONS[resolution]);
-    return this.call('openat2', [this.#rootOrFail(), this.string(path), how, 24], rest);
+    const { from, below, held } = this.startOf(path);
+    const resolve = held ? RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS : RESOLUTIONS[resolution];
+    const how = this.#how(O_PATH | (directory ? O_DIRECTORY : 0), resolve);
+    return this.call('openat2', [from, this.string(below), how, 24], rest);
+  }
+
+  /** Where the way to a path inside the container begins: at a filesystem that we hold, or at the root. */
+  startOf(path: string): { from: Descriptor; below: string; held: boolean } {
+    const above = this.held.above(path);
+    return above
+      ? { from: above.tree, below: above.below, held: true }
+      : { from: this.#rootOrFail(), below: path, held: false };
   }
 
   /** openat2 (O_PATH) of one name in a directory that we hold: no link. */
-  openChild(directory: ResultReference, name: string, kind: 'directory' | 'any'): ResultReference {
+  openChild(directory: Descriptor, name: string, kind: 'directory' | 'any'): ResultReference {
     const how = this.#how(
       O_PATH | (kind === 'directory' ? O_DIRECTORY : 0),
       RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS,

@@ -1,5 +1,4 @@
-import type { ResultReference } from '@caisson/linux/exec-stage';
-import type { LaunchTable } from '../launch-table.js';
+import type { Descriptor, LaunchTable } from '../launch-table.js';
 
 const S_IFREG = 0o100000;
 
@@ -9,12 +8,12 @@ const components = (path: string): string[] => path.split('/').filter((name) => 
  * mkdir -p inside the container, one component at a time on the parent's descriptor. What exists must be a real
  * directory: a link that dangled a moment ago may point anywhere by now.
  */
-export function createDirectory(table: LaunchTable, path: string, mode: number): ResultReference {
-  if (!table.root) throw new Error('a step creates a directory before the root is known');
-  return components(path).reduce<ResultReference>((parent, name) => {
+export function createDirectory(table: LaunchTable, path: string, mode: number): Descriptor {
+  const { from, below } = table.startOf(path);
+  return components(below).reduce<Descriptor>((parent, name) => {
     table.call('mkdirat', [parent, table.string(name), mode], { tolerate: ['EEXIST'] });
     return table.openChild(parent, name, 'directory');
-  }, table.root);
+  }, from);
 }
 
 /** An empty regular file, with the directories above it. */

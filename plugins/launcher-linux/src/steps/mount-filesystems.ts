@@ -1,7 +1,7 @@
 import { Label, type ResultReference } from '@caisson/linux/exec-stage';
 import { FSCONFIG, MOVE_MOUNT } from '@caisson/linux/syscalls';
 import { type FilesystemMount, isBind, type LaunchPlanData, type Mount } from '@caisson/plugin-sdk';
-import type { LaunchTable, Resolution } from '../launch-table.js';
+import type { Descriptor, LaunchTable, Resolution } from '../launch-table.js';
 import type { LaunchStep } from '../step.js';
 import { createDirectory, createFile } from './create-target.js';
 import { mountAttributeBits } from './open-bind-sources.js';
@@ -21,12 +21,15 @@ function attach(plan: LaunchPlanData, mount: Mount, table: LaunchTable): void {
   const done = new Label(`after ${mount.target}`);
   const target = openTarget(mount, table, done);
   const tree = isBind(mount) ? table.bindSources.get(mount) : newFilesystem(plan, mount, table);
-  moveOnto(table, tree as ResultReference, target);
+  moveOnto(table, tree as Descriptor, target);
+  table.held.cover(mount.target);
+  // What is optional may not be there; what is bound is hostile itself, links and all.
+  if (!isBind(mount) && !mount.optional) table.held.hold(mount.target, tree as Descriptor);
   table.place(done);
 }
 
 /** Attaches a detached mount at a place that we hold. */
-export function moveOnto(table: LaunchTable, tree: ResultReference | number, target: ResultReference): void {
+export function moveOnto(table: LaunchTable, tree: Descriptor, target: Descriptor): void {
   const empty = table.string('');
   const how = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH;
   table.call('move_mount', [tree, empty, target, empty, how]);
@@ -57,11 +60,7 @@ function openTarget(mount: Mount, table: LaunchTable, done: Label): ResultRefere
   return found;
 }
 
-function newFilesystem(
-  plan: LaunchPlanData,
-  mount: FilesystemMount,
-  table: LaunchTable,
-): ResultReference | number {
+function newFilesystem(plan: LaunchPlanData, mount: FilesystemMount, table: LaunchTable): Descriptor {
   // The agent made the container's devpts itself, to hold the terminal's master side.
   if (mount.type === 'devpts' && plan.stdio === 'terminal') return table.descriptor('devpts');
   return createFilesystem(table, mount);
