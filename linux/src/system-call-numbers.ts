@@ -49,6 +49,7 @@ export const SYSTEM_CALLS = {
   symlinkat: [266, 36],
   readlinkat: [267, 78],
   fchmodat: [268, 53],
+  renameat2: [316, 276],
   prlimit64: [302, 261],
   name_to_handle_at: [303, 264],
   setns: [308, 268],
