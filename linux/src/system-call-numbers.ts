@@ -18,6 +18,7 @@ export const SYSTEM_CALLS = {
   exit: [60, 93],
   exit_group: [231, 94],
   wait4: [61, 260],
+  waitid: [247, 95],
   kill: [62, 129],
   fcntl: [72, 25],
   ftruncate: [77, 46],

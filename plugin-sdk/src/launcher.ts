@@ -50,6 +50,11 @@ export interface Launcher {
     container: Container,
     state: LauncherState,
   ): Promise<ContainerProcess | undefined> | ContainerProcess | undefined;
+  /**
+   * Removes what `fork` may have left of a container whose launch was cut off before its state was recorded. Called
+   * by recovery; must accept a container it never saw.
+   */
+  forget?(container: Container): Promise<void> | void;
   /** The system calls of a plan, for people; undefined if the launcher has none to show. */
   describe?(container: Container, plan: LaunchPlan): string | undefined;
   /** Gives back what the launcher itself holds. */

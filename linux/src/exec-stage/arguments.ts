@@ -12,6 +12,7 @@ export const ARGUMENT_NAMES: Readonly<Partial<Record<SystemCallName, readonly st
   execve: ['path', 'argv', 'envp'],
   exit_group: ['status'],
   wait4: ['pid', 'status', 'options', 'rusage'],
+  waitid: ['idtype', 'id', 'info', 'options', 'rusage'],
   kill: ['pid', 'signal'],
   fcntl: ['fd', 'command', 'argument'],
   getcwd: ['buf', 'size'],

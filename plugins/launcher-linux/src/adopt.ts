@@ -1,14 +1,16 @@
+import type { Cgroups } from '@caisson/linux/cgroups';
 import { openByIdentity, type Reaper } from '@caisson/linux/process';
 import type { Container, LauncherState } from '@caisson/plugin-sdk';
 import { statusFile } from './descriptors.js';
 import { type LinuxLauncherState, LinuxProcess } from './linux-process.js';
-import { reopenTrackingGroup } from './tracking-group.js';
+import { findTrackingGroup } from './tracking-group.js';
 
 /** Takes up what an earlier agent has started: by identity, never by a number alone (threat model N12). */
 export function adoptContainer(
   container: Container,
   state: LauncherState,
   reaper: Reaper,
+  cgroups: Cgroups,
 ): LinuxProcess | undefined {
   if (!isOurs(state)) return undefined;
   return new LinuxProcess({
@@ -21,7 +23,8 @@ export function adoptContainer(
     },
     statusPath: statusFile(container),
     reaper,
-    tracking: state.trackingGroup === undefined ? undefined : reopenTrackingGroup(state.trackingGroup),
+    cgroups,
+    tracking: findTrackingGroup(container, cgroups),
   });
 }
 

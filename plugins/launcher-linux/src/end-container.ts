@@ -1,6 +1,6 @@
+import type { Cgroups } from '@caisson/linux/cgroups';
 import { pidfdSendSignal } from '@caisson/linux/syscalls';
-import { errors } from './errors.js';
-import type { LinuxProcessParts } from './linux-process.js';
+import type { SupervisedPair } from './supervised.js';
 import { thawFreezerOf } from './tracking-group.js';
 
 const SIGKILL = 9;
@@ -9,21 +9,21 @@ const THAW_AFTER_MS = 100;
 const GIVE_UP_AFTER_MS = 10_000;
 
 /**
- * Ends every process of a container and resolves when all are gone and the status is written (threat model N14).
- * SIGKILL to the first process of a pid namespace ends all in it (pid_namespaces(7)); without one, the tracking cgroup.
- *
- * @throws PROCESS_LIVES_ON  something does not die: a process in state D; the caller may try again
+ * Ends a container's first process; true once `ended` has settled. SIGKILL to the first process of a pid namespace ends
+ * all in it (pid_namespaces(7)). False: something does not die, such as a process in uninterruptible sleep (N14).
  */
-export async function endContainer(parts: LinuxProcessParts, exited: Promise<unknown>): Promise<void> {
-  const { pair, tracking, state, id } = parts;
-  if (pair.container !== undefined) pidfdSendSignal(pair.container, SIGKILL);
-  tracking?.kill();
-  if (await settlesWithin(exited, THAW_AFTER_MS)) return;
+export async function endContainer(
+  { container, supervisor }: SupervisedPair,
+  pid: number,
+  ended: Promise<unknown>,
+  cgroups: Cgroups,
+): Promise<boolean> {
+  if (container !== undefined) pidfdSendSignal(container, SIGKILL);
+  if (await settlesWithin(ended, THAW_AFTER_MS)) return true;
   // SIGKILL waits on a frozen v1 cgroup, and a stopped supervisor does not reap.
-  thawFreezerOf(state.process.pid);
-  if (pair.supervisor !== undefined) pidfdSendSignal(pair.supervisor, SIGCONT);
-  if (await settlesWithin(exited, GIVE_UP_AFTER_MS)) return;
-  throw errors.PROCESS_LIVES_ON(id, [state.process.pid]);
+  if (container !== undefined) thawFreezerOf(pid, cgroups);
+  if (supervisor !== undefined) pidfdSendSignal(supervisor, SIGCONT);
+  return settlesWithin(ended, GIVE_UP_AFTER_MS);
 }
 
 async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {

@@ -23,6 +23,18 @@ export const errors = defineErrors({
     message: (id: string, when: string) => `container ${id}: its supervisor ended ${when}`,
     hint: () => 'look for the reason in the kernel log: it was killed, or the host is out of memory',
   },
+  ENDED_BEFORE_EXEC: {
+    kind: 'failed',
+    message: (id: string, command: string, how: string) =>
+      `container ${id}: it ended by ${how} before ${JSON.stringify(command)} was executed`,
+    hint: () => 'somebody killed it, a limit is too low, or the host is out of memory: see the kernel log',
+  },
+  TRACKING_UNAVAILABLE: {
+    kind: 'unsupported',
+    message: (id: string) =>
+      `container ${id}: without a pid namespace its processes are tracked in a cgroup, and this host has none for it`,
+    hint: () => 'mount cgroup2, or the freezer of cgroup version 1; or enable namespaces/pid',
+  },
   ROOTFS_INVALID: {
     kind: 'invalid',
     message: (path: string, why: string) => `root filesystem ${path}: ${why}`,

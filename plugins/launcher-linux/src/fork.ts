@@ -1,4 +1,5 @@
 import { closeSync } from 'node:fs';
+import type { Cgroups } from '@caisson/linux/cgroups';
 import { identityOf, type Reaper, reapChild } from '@caisson/linux/process';
 import { pidfdOpen, pidfdSendSignal } from '@caisson/linux/syscalls';
 import type { Container, LaunchPlanData } from '@caisson/plugin-sdk';
@@ -6,7 +7,8 @@ import { failpoint } from '@caisson/plugin-sdk/failpoint';
 import { type CompiledLaunch, compileLaunch } from './compile.js';
 import { type LaunchDescriptors, openDescriptors, statusFile } from './descriptors.js';
 import { errors } from './errors.js';
-import { type LinuxLauncherState, LinuxProcess, launchError } from './linux-process.js';
+import { launchError } from './launch-error.js';
+import { type LinuxLauncherState, LinuxProcess } from './linux-process.js';
 import { ReportReader } from './report-reader.js';
 import { spawnImage } from './spawn-image.js';
 import type { LaunchStep } from './step.js';
@@ -17,6 +19,7 @@ const SIGKILL = 9;
 
 export interface ForkContext {
   readonly reaper: Reaper;
+  readonly cgroups: Cgroups;
   /** For the image, where the kernel refuses executable memfds. */
   readonly imageDirectory: string;
   readonly patienceMs: () => number;
@@ -76,7 +79,7 @@ async function gatedProcess(
   plan: LaunchPlanData,
   launch: CompiledLaunch,
   started: Started,
-  { patienceMs }: ForkContext,
+  { patienceMs, cgroups }: ForkContext,
 ): Promise<LinuxLauncherState> {
   const message = await started.report.next(patienceMs());
   if (message.kind === 'end') throw errors.SUPERVISOR_ENDED(container.id, 'before the container existed');
@@ -85,14 +88,13 @@ async function gatedProcess(
   // The supervisor reaps it only once it has ended, and it waits at the gate: the pid is its own.
   started.container = pidfdOpen(message.pid);
   if (!plan.namespaces.create.includes('pid')) {
-    started.tracking = createTrackingGroup(container.id);
+    started.tracking = createTrackingGroup(container, cgroups);
     started.tracking.add(message.pid);
   }
   return {
     supervisor: identityOf(started.supervisorPid, started.supervisor),
     process: identityOf(message.pid, started.container),
     init: plan.init,
-    ...(started.tracking && { trackingGroup: started.tracking.path }),
   };
 }
 
@@ -102,7 +104,7 @@ function processOf(
   descriptors: LaunchDescriptors,
   { supervisorPid, supervisor, container: pidfd, report, tracking }: Started,
   state: LinuxLauncherState,
-  { reaper, patienceMs }: ForkContext,
+  { reaper, cgroups, patienceMs }: ForkContext,
 ): LinuxProcess {
   return new LinuxProcess({
     id: container.id,
@@ -110,6 +112,7 @@ function processOf(
     pair: { supervisorPid, supervisor, container: pidfd },
     statusPath: statusFile(container),
     reaper,
+    cgroups,
     gate: { writeEnd: descriptors.gate, report, table, values, patienceMs },
     terminal: descriptors.terminal,
     tracking,

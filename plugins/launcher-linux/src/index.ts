@@ -1,5 +1,6 @@
-import { definePlugin } from '@caisson/plugin-sdk';
+import { Cgroups, definePlugin, Mounts } from '@caisson/plugin-sdk';
 import { hostProblem } from './host.js';
+import { HostCgroups, HostMounts } from './host-services.js';
 import { LinuxLauncher } from './launcher.js';
 
 export { errors } from './errors.js';
@@ -11,5 +12,9 @@ export default definePlugin({
       implementation: LinuxLauncher,
       requires: { platform: 'linux', root: true, host: hostProblem },
     },
+  ],
+  services: [
+    { token: Cgroups, implementation: HostCgroups },
+    { token: Mounts, implementation: HostMounts },
   ],
 });

@@ -1,5 +1,6 @@
 import { Reaper } from '@caisson/linux/process';
 import {
+  Cgroups,
   type Container,
   type ContainerConfig,
   HostEnvironment,
@@ -13,7 +14,9 @@ import {
 import { adoptContainer } from './adopt.js';
 import { describeLaunch } from './compile.js';
 import { forkContainer } from './fork.js';
+import type { HostCgroups } from './host-services.js';
 import type { LinuxProcess } from './linux-process.js';
+import { findTrackingGroup } from './tracking-group.js';
 import { refuseUnsupported } from './unsupported.js';
 import { validateConfig } from './validate.js';
 
@@ -29,7 +32,10 @@ export class LinuxLauncher implements Launcher {
   #reaper: Reaper | undefined;
   #inFlight = 0;
 
-  constructor(@inject(HostEnvironment) private readonly host: HostEnvironment) {}
+  constructor(
+    @inject(HostEnvironment) private readonly host: HostEnvironment,
+    @inject(Cgroups) private readonly cgroups: HostCgroups,
+  ) {}
 
   validate(config: Readonly<ContainerConfig>): ResolvedUser | undefined {
     return validateConfig(config);
@@ -41,6 +47,7 @@ export class LinuxLauncher implements Launcher {
     try {
       return await forkContainer(container, plan.data, {
         reaper: this.#reap(),
+        cgroups: this.cgroups,
         imageDirectory: this.host.workDir,
         patienceMs: () => (this.#inFlight > 1 ? 0 : PATIENCE_MS),
       });
@@ -50,7 +57,12 @@ export class LinuxLauncher implements Launcher {
   }
 
   adopt(container: Container, state: LauncherState): LinuxProcess | undefined {
-    return adoptContainer(container, state, this.#reap());
+    return adoptContainer(container, state, this.#reap(), this.cgroups);
+  }
+
+  /** Ends and removes what a launch that was cut off has left: its tracking cgroup. */
+  async forget(container: Container): Promise<void> {
+    await findTrackingGroup(container, this.cgroups)?.end();
   }
 
   describe(_container: Container, plan: LaunchPlan): string {

@@ -1,13 +1,21 @@
 import { closeSync, writeSync } from 'node:fs';
-import { decodeReport, failureMessage, type SlotValues } from '@caisson/linux/exec-stage';
-import type { ProcessIdentity, Reaper } from '@caisson/linux/process';
-import { pidfdSendSignal } from '@caisson/linux/syscalls';
-import type { CaissonError, ContainerProcess, ContainerTerminal, LauncherState } from '@caisson/plugin-sdk';
+import type { Cgroups } from '@caisson/linux/cgroups';
+import type { SlotValues } from '@caisson/linux/exec-stage';
+import { decodeWaitStatus, type ProcessIdentity, type Reaper } from '@caisson/linux/process';
+import { pidfdSendSignal, pollReadable } from '@caisson/linux/syscalls';
+import {
+  type ContainerProcess,
+  type ContainerTerminal,
+  type LauncherState,
+  withCause,
+} from '@caisson/plugin-sdk';
 import { endContainer } from './end-container.js';
 import { errors } from './errors.js';
 import { commandOfInit } from './init-command.js';
+import { launchError } from './launch-error.js';
 import type { LaunchTable } from './launch-table.js';
 import type { ReportReader } from './report-reader.js';
+import type { RecordedEnd } from './status-file.js';
 import { closePair, type SupervisedPair, supervisorEnd } from './supervised.js';
 import type { TrackingGroup } from './tracking-group.js';
 
@@ -17,8 +25,6 @@ export interface LinuxLauncherState extends LauncherState {
   readonly process: ProcessIdentity;
   /** The first process is an init: signals are for its first child. */
   readonly init: boolean;
-  /** Path of the tracking cgroup, for a container without a pid namespace of its own. */
-  readonly trackingGroup?: string | undefined;
 }
 
 /** The gate of a process that waits there, and how to read what it says. */
@@ -37,8 +43,10 @@ export interface LinuxProcessParts {
   readonly pair: SupervisedPair;
   readonly statusPath: string;
   readonly reaper: Reaper;
+  readonly cgroups: Cgroups;
   readonly gate?: Gate | undefined;
   readonly terminal?: (ContainerTerminal & { close(): void }) | undefined;
+  /** For a container without a pid namespace of its own. */
   readonly tracking?: TrackingGroup | undefined;
 }
 
@@ -46,14 +54,21 @@ export interface LinuxProcessParts {
 export class LinuxProcess implements ContainerProcess {
   readonly exited: Promise<number | undefined>;
   readonly terminal: ContainerTerminal | undefined;
+  readonly #firstProcessEnded: Promise<RecordedEnd | undefined>;
+  #settle: (status: number | undefined) => void = () => {};
   #gate: Gate | undefined;
-  #ended = false;
+  #allGone = false;
   #closed = false;
 
   constructor(private readonly parts: LinuxProcessParts) {
     this.#gate = parts.gate;
     this.terminal = parts.terminal;
-    this.exited = this.#end();
+    this.exited = new Promise((resolve) => {
+      this.#settle = resolve;
+    });
+    this.#firstProcessEnded = supervisorEnd(parts.pair, parts.statusPath, parts.reaper);
+    // What does not die is reported by `destroy`, which tries again.
+    this.#firstProcessEnded.then(() => this.#endTheRest()).catch(() => {});
   }
 
   get pid(): number {
@@ -79,7 +94,7 @@ export class LinuxProcess implements ContainerProcess {
 
   signal(signal: number): boolean {
     const { container } = this.parts.pair;
-    if (this.#ended || container === undefined) return false;
+    if (this.#allGone || container === undefined) return false;
     const command = this.state.init ? commandOfInit(this.pid) : undefined;
     if (command === undefined) return pidfdSendSignal(container, signal);
     try {
@@ -89,10 +104,14 @@ export class LinuxProcess implements ContainerProcess {
     }
   }
 
+  /** @throws PROCESS_LIVES_ON  something does not die; may be called again */
   async destroy(): Promise<void> {
     this.#shutGate();
-    if (this.#ended) return;
-    await endContainer(this.parts, this.exited);
+    if (this.#allGone) return;
+    const { pair, cgroups, id } = this.parts;
+    if (!(await endContainer(pair, this.pid, this.#firstProcessEnded, cgroups)))
+      throw errors.PROCESS_LIVES_ON(id, [this.pid]);
+    await this.#endTheRest();
   }
 
   close(): void {
@@ -103,14 +122,25 @@ export class LinuxProcess implements ContainerProcess {
     this.parts.terminal?.close();
   }
 
-  /** End of file on the report is exec: the only moment that counts as launched (threat model N11). */
+  /** End of file on the report is exec, or death: launched is what was executed (threat model N11). */
   async #executed({ report, table, values, patienceMs }: Gate): Promise<void> {
     for (;;) {
       const message = await report.next(patienceMs());
       if (message.kind === 'pid') continue;
       if (message.kind === 'failure') throw launchError(this.parts.id, table, values, message.record);
-      return;
+      break;
     }
+    const { container } = this.parts.pair;
+    if (this.state.init || container === undefined || !pollReadable(container, 0)) return;
+    const end = await this.#firstProcessEnded;
+    if (end?.executed) return;
+    const { signal, exitCode } = end ? decodeWaitStatus(end.status) : {};
+    const command = String((values['argv'] as readonly string[])[0]);
+    throw errors.ENDED_BEFORE_EXEC(
+      this.parts.id,
+      command,
+      signal ?? (exitCode === undefined ? 'an unknown cause' : `exit ${exitCode}`),
+    );
   }
 
   #shutGate(): void {
@@ -121,13 +151,16 @@ export class LinuxProcess implements ContainerProcess {
     gate.report.close();
   }
 
-  async #end(): Promise<number | undefined> {
-    const { pair, statusPath, reaper, tracking } = this.parts;
-    const status = await supervisorEnd(pair, statusPath, reaper);
-    // Without a pid namespace, what the first process has left behind lives on.
-    await tracking?.end();
-    this.#ended = true;
-    return status;
+  /** Without a pid namespace, what the first process has left behind lives on: it is ended too. */
+  async #endTheRest(): Promise<void> {
+    const { tracking, id } = this.parts;
+    try {
+      await tracking?.end();
+    } catch (error) {
+      throw withCause(errors.PROCESS_LIVES_ON(id, tracking?.pids() ?? []), error);
+    }
+    this.#allGone = true;
+    this.#settle((await this.#firstProcessEnded)?.status);
   }
 }
 
@@ -138,22 +171,4 @@ function openGate(writeEnd: number): void {
     // The process has died at the gate: its report, or its end, says why.
     if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
   }
-}
-
-/** The failing record as an error for the person who reads it. */
-export function launchError(
-  id: string,
-  table: LaunchTable,
-  values: SlotValues,
-  record: Buffer,
-): CaissonError {
-  const failure = decodeReport(table, record, values);
-  const { step, call, errno, advice } = failure;
-  if (step === 'execute' && call === 'execve' && errno) {
-    const command = String((values['argv'] as readonly string[])[0]);
-    return errno === 'ENOENT'
-      ? errors.COMMAND_NOT_FOUND(id, command, advice)
-      : errors.COMMAND_NOT_EXECUTABLE(id, command, errno, advice);
-  }
-  return errors.LAUNCH_STEP_FAILED(id, failureMessage(failure), advice);
 }

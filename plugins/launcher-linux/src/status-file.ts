@@ -1,8 +1,16 @@
 import { readFileSync } from 'node:fs';
-import { STATUS_BYTES } from './steps/supervise.js';
+import { ENDED, STATUS_BYTES } from './steps/supervise.js';
 
-/** The raw wait status that the supervisor wrote; undefined if it died before it could. */
-export function readStatusFile(path: string): number | undefined {
+/** How a container ended, as its supervisor saw it. */
+export interface RecordedEnd {
+  /** The raw status of wait(2). */
+  readonly status: number;
+  /** False: it ended before the command was executed. */
+  readonly executed: boolean;
+}
+
+/** What the supervisor wrote; undefined if it died before it could. */
+export function readStatusFile(path: string): RecordedEnd | undefined {
   let content: Buffer;
   try {
     content = readFileSync(path);
@@ -10,5 +18,6 @@ export function readStatusFile(path: string): number | undefined {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-  return content.length === STATUS_BYTES ? content.readInt32LE(0) : undefined;
+  if (content.length !== STATUS_BYTES) return undefined;
+  return { status: content.readInt32LE(0), executed: content.readUInt32LE(4) === ENDED.executed };
 }

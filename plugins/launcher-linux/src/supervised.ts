@@ -1,7 +1,7 @@
 import { closeSync } from 'node:fs';
 import { type Reaper, reapChild } from '@caisson/linux/process';
 import { exitStatusOf, pidfdSendSignal } from '@caisson/linux/syscalls';
-import { readStatusFile } from './status-file.js';
+import { type RecordedEnd, readStatusFile } from './status-file.js';
 
 const SIGKILL = 9;
 
@@ -17,22 +17,23 @@ export interface SupervisedPair {
 }
 
 /**
- * Resolves with the raw wait status once the supervisor has ended, and with it the container: its last act is to write
+ * Resolves with how it ended once the supervisor has ended, and with it the container: its last act is to write
  * the status; where it was killed before that, its container is killed too.
  */
 export async function supervisorEnd(
   pair: SupervisedPair,
   statusPath: string,
   reaper: Reaper,
-): Promise<number | undefined> {
+): Promise<RecordedEnd | undefined> {
   if (pair.supervisor !== undefined) await readable(pair.supervisor, reaper);
   reapChild(pair.supervisorPid);
-  const status = readStatusFile(statusPath);
-  if (status !== undefined || pair.container === undefined) return status;
+  const recorded = readStatusFile(statusPath);
+  if (recorded || pair.container === undefined) return recorded;
   // The parent-death signal has been sent; this is for the moment before the container had asked for it.
   pidfdSendSignal(pair.container, SIGKILL);
   await readable(pair.container, reaper);
-  return exitStatusOf(pair.container);
+  const status = exitStatusOf(pair.container);
+  return status === undefined ? undefined : { status, executed: true };
 }
 
 /** A pidfd is readable once its process has ended (pidfd_open(2)). */

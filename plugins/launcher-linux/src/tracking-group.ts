@@ -1,14 +1,58 @@
-/** stub */
-export interface TrackingGroup {
-  readonly path: string;
-  add(pid: number): void;
-  kill(): void;
-  end(): Promise<void>;
+import { createHash } from 'node:crypto';
+import { type Cgroup, type Cgroups, killAll, removeAll, thaw } from '@caisson/linux/cgroups';
+import type { Container } from '@caisson/plugin-sdk';
+import { errors } from './errors.js';
+
+const FOLDER = 'caisson';
+
+/**
+ * The cgroup that keeps a container's processes together where no pid namespace does, so that all of them can be ended,
+ * also those that have left their parents and sessions.
+ */
+export class TrackingGroup {
+  constructor(private readonly cgroup: Cgroup) {}
+
+  add(pid: number): void {
+    this.cgroup.add(pid);
+  }
+
+  /** Ends whoever is left in it and removes it. Can be called again after a failure. @throws SyscallError EBUSY */
+  async end(): Promise<void> {
+    await killAll(this.cgroup);
+    await removeAll(this.cgroup);
+  }
+
+  pids(): number[] {
+    return this.cgroup.allPids();
+  }
 }
-export function thawFreezerOf(_pid: number): void {}
-export function createTrackingGroup(_id: string): TrackingGroup {
-  throw new Error('todo');
+
+/** By id and runtime directory: two agents may give two containers one id. */
+function groupOf(
+  container: Pick<Container, 'id' | 'runtimeDirectory'>,
+  cgroups: Cgroups,
+): Cgroup | undefined {
+  const mark = createHash('sha256').update(container.runtimeDirectory).digest('hex').slice(0, 8);
+  return cgroups.tracking()?.cgroup(`${FOLDER}/${container.id}-${mark}`);
 }
-export function reopenTrackingGroup(_path: string): TrackingGroup {
-  throw new Error('todo');
+
+/** @throws TRACKING_UNAVAILABLE  this host has neither cgroup version 2 nor the freezer of version 1 */
+export function createTrackingGroup(container: Container, cgroups: Cgroups): TrackingGroup {
+  const cgroup = groupOf(container, cgroups);
+  if (!cgroup) throw errors.TRACKING_UNAVAILABLE(container.id);
+  cgroup.hierarchy.cgroup(FOLDER).create();
+  cgroup.create();
+  return new TrackingGroup(cgroup);
+}
+
+/** The group of a container that an earlier agent has started; undefined if there is none (any more). */
+export function findTrackingGroup(container: Container, cgroups: Cgroups): TrackingGroup | undefined {
+  const cgroup = groupOf(container, cgroups);
+  return cgroup?.exists() ? new TrackingGroup(cgroup) : undefined;
+}
+
+/** SIGKILL waits on a frozen cgroup of version 1 until it is thawed (threat model N14). */
+export function thawFreezerOf(pid: number, cgroups: Cgroups): void {
+  const cgroup = cgroups.find('freezer')?.cgroupOf(pid);
+  if (cgroup && cgroup.hierarchy.version === 1 && cgroup.path !== '') thaw(cgroup);
 }

@@ -3,7 +3,8 @@ import type { NamespaceKind } from '@caisson/plugin-sdk';
 import { DESCRIPTOR } from '../launch-table.js';
 import type { LaunchStep } from '../step.js';
 
-const SIGCHLD = 17;
+// No SIGCHLD: until exec, which sets it, the process is a "clone child" to wait4(2): the step supervise tells by it.
+const NO_EXIT_SIGNAL = 0;
 const SIGKILL = 9;
 
 export const CLONE_FLAGS: Readonly<Record<NamespaceKind, number>> = {
@@ -20,7 +21,7 @@ export const CLONE_FLAGS: Readonly<Record<NamespaceKind, number>> = {
 export const cloneContainer: LaunchStep = {
   name: 'clone-container',
   compile({ namespaces }, table) {
-    const flags = namespaces.create.reduce((bits, kind) => bits | CLONE_FLAGS[kind], SIGCHLD);
+    const flags = namespaces.create.reduce((bits, kind) => bits | CLONE_FLAGS[kind], NO_EXIT_SIGNAL);
     table.container = table.call('clone', [flags, 0, 0, 0, 0], { jumpIfNotZero: table.supervisor });
     // From here on in the child. The status file is the supervisor's alone (threat model A6).
     table.call('close', [DESCRIPTOR.status]);

@@ -5,7 +5,6 @@ import type { LaunchStep } from '../step.js';
 import { dieWithSupervisor } from './become-user.js';
 import { CLONE_FLAGS } from './clone-container.js';
 
-const SIGCHLD = 17;
 const PID_BYTES = 8;
 /** The mount namespace last but for the pid namespace's clone: after it, paths are those of the container. */
 const ORDER: readonly NamespaceKind[] = ['cgroup', 'ipc', 'uts', 'net', 'time', 'pid', 'mount'];
@@ -39,8 +38,7 @@ export const enterPidNamespace: LaunchStep = {
   needed: entersPidNamespace,
   compile(_plan, table) {
     // Its parent shall be the supervisor, which waits for it.
-    const clone = [CLONE.CLONE_PARENT | SIGCHLD, 0, 0, 0, 0];
-    table.joined = table.call('clone', clone, { jumpIfNotZero: table.joiner });
+    table.joined = table.call('clone', [CLONE.CLONE_PARENT, 0, 0, 0, 0], { jumpIfNotZero: table.joiner });
     dieWithSupervisor(table);
   },
 };

@@ -5,8 +5,15 @@ import { entersPidNamespace } from './join-namespaces.js';
 
 const PID_BYTES = 8;
 const LAST_DESCRIPTOR = 0xffff_ffff;
-/** wait status, and 4 bytes of zero. */
+const INFO_BYTES = 128;
+const P_PID = 1;
+const P_ALL = 0;
+const [WNOHANG, WEXITED, WNOWAIT] = [1, 4, 0x01000000];
+const [__WCLONE, __WALL] = [0x80000000, 0x40000000];
+
+/** The status file: the raw wait status, and one of these, both 32 bits. */
 export const STATUS_BYTES = 8;
+export const ENDED = { executed: 1, beforeExec: 2 } as const;
 
 /**
  * Step supervise: what stays behind in the agent's namespaces. It tells the pid, lets go of everything but the status
@@ -24,25 +31,46 @@ export const supervise: LaunchStep = {
     // The agent's working directory would keep its filesystem busy.
     table.call('chdir', [table.string('/')]);
     const status = table.memory(STATUS_BYTES);
-    waitFor(container, status, table);
-    if (entersPidNamespace(plan)) waitForJoined(status, table);
-    table.call('pwrite64', [DESCRIPTOR.status, status, STATUS_BYTES, 0]);
-    table.call('exit_group', [0]);
+    if (entersPidNamespace(plan)) waitForJoiner(container, status, table);
+    waitForEnd(entersPidNamespace(plan) ? undefined : container, status, table);
   },
 };
 
-function waitFor(pid: ResultReference | number, status: DataPointer, table: LaunchTable): void {
-  const again = new Label('wait again');
+/**
+ * Waits, and tells whether the command was executed: execve(2) resets the termination signal to SIGCHLD, and a child
+ * without it is found by wait4(2) with __WCLONE alone. A pipe that closes could be a death as well as an exec (N11).
+ */
+function waitForEnd(pid: ResultReference | undefined, status: DataPointer, table: LaunchTable): void {
+  const [again, executed] = [new Label('wait again'), new Label('executed')];
+  const info = table.memory(INFO_BYTES);
+  const [kind, id] = pid ? [P_PID, pid] : [P_ALL, 0];
   table.place(again);
-  table.call('wait4', [pid, status, 0, 0], { tolerate: ['EINTR'], orElse: again });
+  const options = WEXITED | WNOWAIT | __WALL;
+  table.call('waitid', [kind, id, info, options, 0], { tolerate: ['EINTR'], orElse: again });
+  const early = [pid ?? -1, status, __WCLONE | WNOHANG, 0];
+  table.call('wait4', early, { tolerate: ['ECHILD'], orElse: executed });
+  leave(status, ENDED.beforeExec, table);
+  table.place(executed);
+  table.call('wait4', [pid ?? -1, status, 0, 0]);
+  leave(status, ENDED.executed, table);
 }
 
-/** The process that stayed outside has ended: if well, the container is the one it has left to us. */
-function waitForJoined(status: DataPointer, table: LaunchTable): void {
-  const failed = new Label('joining failed');
-  table.jumpIfNotZero(table.valueAt(status), failed);
-  waitFor(-1, status, table);
-  table.place(failed);
+function leave(status: DataPointer, how: number, table: LaunchTable): void {
+  const mark = Buffer.alloc(4);
+  mark.writeUInt32LE(how, 0);
+  table.call('pwrite64', [DESCRIPTOR.status, table.bytes(mark), 4, 4]);
+  table.call('pwrite64', [DESCRIPTOR.status, status, 4, 0]);
+  table.call('exit_group', [0]);
+}
+
+/** The process that stayed outside has ended: if well, it has left the container to us; if not, its end is the status. */
+function waitForJoiner(joiner: ResultReference, status: DataPointer, table: LaunchTable): void {
+  const [again, joined] = [new Label('wait again'), new Label('joined')];
+  table.place(again);
+  table.call('wait4', [joiner, status, __WALL, 0], { tolerate: ['EINTR'], orElse: again });
+  table.jumpIfEqual(table.valueAt(status), 0, joined);
+  leave(status, ENDED.beforeExec, table);
+  table.place(joined);
 }
 
 function closeExcept(held: readonly number[], close: (first: number, last: number) => void): void {
