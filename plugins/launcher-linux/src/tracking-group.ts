@@ -3,8 +3,6 @@ import { type Cgroup, type Cgroups, killAll, removeAll, thaw } from '@caisson/li
 import type { Container } from '@caisson/plugin-sdk';
 import { errors } from './errors.js';
 
-const FOLDER = 'caisson';
-
 /**
  * The cgroup that keeps a container's processes together where no pid namespace does, so that all of them can be ended,
  * also those that have left their parents and sessions.
@@ -33,14 +31,13 @@ function groupOf(
   cgroups: Cgroups,
 ): Cgroup | undefined {
   const mark = createHash('sha256').update(container.runtimeDirectory).digest('hex').slice(0, 8);
-  return cgroups.tracking()?.cgroup(`${FOLDER}/${container.id}-${mark}`);
+  return cgroups.tracking()?.cgroup(`caisson-${container.id}-${mark}`);
 }
 
 /** @throws TRACKING_UNAVAILABLE  this host has neither cgroup version 2 nor the freezer of version 1 */
 export function createTrackingGroup(container: Container, cgroups: Cgroups): TrackingGroup {
   const cgroup = groupOf(container, cgroups);
   if (!cgroup) throw errors.TRACKING_UNAVAILABLE(container.id);
-  cgroup.hierarchy.cgroup(FOLDER).create();
   cgroup.create();
   return new TrackingGroup(cgroup);
 }
