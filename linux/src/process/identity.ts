@@ -11,21 +11,17 @@ import { fileHandle, pidfdOpen } from '../syscalls/processes.js';
 export interface ProcessIdentity {
   readonly pid: number;
   readonly bootId: string;
-  /** Clock ticks since boot (proc_pid_stat(5), field 22). */
-  readonly startTime: number;
   /** The file handle of its pidfd: unique for the life of the host (pidfs, since Linux 6.14). */
   readonly pidfsHandle?: string | undefined;
+  /** Where there is no such handle: clock ticks since boot (proc_pid_stat(5), field 22). */
+  readonly startTime?: number | undefined;
 }
 
 /** The identity of a process that runs, or is a zombie of ours. @throws SyscallError ESRCH */
 export function identityOf(pid: number, pidfd: number): ProcessIdentity {
   const pidfsHandle = fileHandle(pidfd);
-  return {
-    pid,
-    bootId: bootId(),
-    startTime: readStat(pid)?.startTime ?? 0,
-    ...(pidfsHandle && { pidfsHandle }),
-  };
+  const mark = pidfsHandle ? { pidfsHandle } : { startTime: readStat(pid)?.startTime };
+  return { pid, bootId: bootId(), ...mark };
 }
 
 /** A pidfd of the very process that was meant; undefined if it has ended, whatever has its pid now. */

@@ -7,7 +7,7 @@ const LAST_DESCRIPTOR = 0xffff_ffff;
 /**
  * Step close-descriptors: once the mounts are made and before any path of the container's choice is entered. Those that
  * the mounts were made with lead into the host's tree (threat model N3: CVE-2024-21626). 0, 1 and 2 go on; the report
- * closes with exec, which tells the agent of it (N11).
+ * closes with exec, which tells the agent of it (N11). The gate is still to come.
  */
 export const closeDescriptors: LaunchStep = {
   name: 'close-descriptors',

@@ -26,7 +26,6 @@ export const STEPS: readonly LaunchStep[] = [
   becomeSupervisor,
   cloneContainer,
   // the first process of the container
-  waitAtGate,
   adjustOomScore,
   detachMounts,
   openBindSources,
@@ -43,6 +42,8 @@ export const STEPS: readonly LaunchStep[] = [
   newKeyring,
   setLimits,
   dropBounding,
+  // ours until here: mounts are made while the agent isolates, on another processor
+  waitAtGate,
   becomeUser,
   setCapabilities,
   enterWorkingDirectory,
