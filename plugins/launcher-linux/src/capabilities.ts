@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { lastCapability } from '@caisson/linux/proc';
 import { capabilityNumber } from '@caisson/linux/syscalls';
 import type { LaunchPlanData } from '@caisson/plugin-sdk';
@@ -31,9 +32,22 @@ export interface CapabilitySets {
   readonly ambient: readonly number[];
 }
 
-const every = (): number[] => Array.from({ length: lastCapability() + 1 }, (_, number) => number);
+let permitted: readonly number[] | undefined;
 
-function numbersOf(names: readonly string[] | 'all'): number[] {
+/** The agent's own: nobody can give more than he has, and a host may have taken some from root. */
+function every(): readonly number[] {
+  permitted ??= numbersOfBits(
+    BigInt(`0x${/^CapPrm:\s*(\w+)/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]}`),
+  );
+  return permitted;
+}
+
+const numbersOfBits = (bits: bigint): number[] =>
+  Array.from({ length: lastCapability() + 1 }, (_, number) => number).filter(
+    (n) => ((bits >> BigInt(n)) & 1n) !== 0n,
+  );
+
+function numbersOf(names: readonly string[] | 'all'): readonly number[] {
   if (names === 'all') return every();
   return names.map((name) => {
     const number = capabilityNumber(name);
