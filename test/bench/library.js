@@ -1,0 +1,32 @@
+import { execFileSync } from 'node:child_process';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { Containerizer, loadConfiguration } from '@caisson/core';
+
+/** Caisson as a library: filesystem/linux, namespaces/pid, checkpoints on a tmpfs as on any host's /run. */
+export async function library(rootfs, directory) {
+  const runtimeDir = join(directory, 'run');
+  mkdirSync(runtimeDir);
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=700', 'tmpfs', runtimeDir]);
+  const flags = {
+    launcher: 'linux',
+    isolation: ['filesystem/linux', 'namespaces/pid'],
+    runtimeDir,
+    workDir: join(directory, 'work'),
+  };
+  const containerizer = await Containerizer.create(await loadConfiguration({ flags, environment: {} }));
+  return {
+    name: 'caisson',
+    launch: () => launchTrue(containerizer, rootfs),
+    close: () => containerizer.close(),
+  };
+}
+
+async function launchTrue(containerizer, rootfs) {
+  const start = performance.now();
+  const { id } = await containerizer.launch(undefined, { argv: ['/bin/true'], rootfs });
+  const { exitCode, message } = await containerizer.wait(id);
+  await containerizer.remove(id);
+  if (exitCode !== 0) throw new Error(`true ended with ${exitCode}: ${message}`);
+  return performance.now() - start;
+}
