@@ -1,10 +1,17 @@
 import { closeSync, fchmodSync, openSync, unlinkSync, writeSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { memfdNoexec } from '../proc/kernel.js';
 import { executableMemfd, sealAll } from '../syscalls/memfd.js';
 
 /** How the image reaches execve: a sealed memfd, or an unlinked file where the kernel refuses executable memfds. */
 export type ImageMode = 'memfd' | 'file';
+
+const MEMFD_NAME = 'caisson';
+const FILE_PREFIX = '.image-';
+
+/** True if what /proc/<pid>/exe leads to is an image: the process has not executed anything else. */
+export const isImage = (executable: string): boolean =>
+  executable.startsWith(`/memfd:${MEMFD_NAME}`) || basename(executable).startsWith(FILE_PREFIX);
 
 /** vm.memfd_noexec=2 refuses MFD_EXEC (sysctl vm, since Linux 6.3). */
 export const imageMode = (): ImageMode => (memfdNoexec() >= 2 ? 'file' : 'memfd');
@@ -21,7 +28,7 @@ export function sealImage(image: Buffer, mode: ImageMode, directory: string): nu
 }
 
 function sealedMemfd(image: Buffer): number {
-  const fd = executableMemfd('caisson');
+  const fd = executableMemfd(MEMFD_NAME);
   try {
     writeSync(fd, image);
     sealAll(fd);
@@ -36,7 +43,7 @@ let count = 0;
 
 /** Opened again read-only: execve refuses a file that is open for writing (ETXTBSY). */
 function unlinkedFile(image: Buffer, directory: string): number {
-  const path = join(directory, `.image-${process.pid}-${count++}`);
+  const path = join(directory, `${FILE_PREFIX}${process.pid}-${count++}`);
   const writer = openSync(path, 'wx', 0o500);
   try {
     writeSync(writer, image);

@@ -2,7 +2,7 @@ import { closeSync, writeSync } from 'node:fs';
 import type { Cgroups } from '@caisson/linux/cgroups';
 import type { SlotValues } from '@caisson/linux/exec-stage';
 import { decodeWaitStatus, type ProcessIdentity, type Reaper } from '@caisson/linux/process';
-import { pidfdSendSignal, pollReadable } from '@caisson/linux/syscalls';
+import { pidfdSendSignal } from '@caisson/linux/syscalls';
 import {
   type ContainerProcess,
   type ContainerTerminal,
@@ -15,6 +15,7 @@ import { commandOfInit } from './init-command.js';
 import { launchError } from './launch-error.js';
 import type { LaunchTable } from './launch-table.js';
 import type { ReportReader } from './report-reader.js';
+import { runsCommand } from './runs-command.js';
 import type { RecordedEnd } from './status-file.js';
 import { closePair, type SupervisedPair, supervisorEnd } from './supervised.js';
 import type { TrackingGroup } from './tracking-group.js';
@@ -131,7 +132,7 @@ export class LinuxProcess implements ContainerProcess {
       break;
     }
     const { container } = this.parts.pair;
-    if (this.state.init || container === undefined || !pollReadable(container, 0)) return;
+    if (this.state.init || container === undefined || runsCommand(this.pid, container)) return;
     const end = await this.#firstProcessEnded;
     if (end?.executed) return;
     const { signal, exitCode } = end ? decodeWaitStatus(end.status) : {};

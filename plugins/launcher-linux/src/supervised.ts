@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
 import { type Reaper, reapChild } from '@caisson/linux/process';
-import { exitStatusOf, pidfdSendSignal } from '@caisson/linux/syscalls';
+import { exitStatusOf, pidfdSendSignal, pollReadable } from '@caisson/linux/syscalls';
 import { type RecordedEnd, readStatusFile } from './status-file.js';
 
 const SIGKILL = 9;
@@ -25,7 +25,7 @@ export async function supervisorEnd(
   statusPath: string,
   reaper: Reaper,
 ): Promise<RecordedEnd | undefined> {
-  if (pair.supervisor !== undefined) await readable(pair.supervisor, reaper);
+  if (pair.supervisor !== undefined) await supervisorEnded(pair.supervisor, pair.container, reaper);
   reapChild(pair.supervisorPid);
   const recorded = readStatusFile(statusPath);
   if (recorded || pair.container === undefined) return recorded;
@@ -34,6 +34,26 @@ export async function supervisorEnd(
   await readable(pair.container, reaper);
   const status = exitStatusOf(pair.container);
   return status === undefined ? undefined : { status, executed: true };
+}
+
+/** What is left to a supervisor whose container has ended takes some 0.1 ms. */
+const LAST_ACT_MS = 2;
+
+/**
+ * The container's end wakes us and the supervisor at once: by the time that we are awake, the supervisor is all but
+ * done. Whichever ends first, it is the supervisor's end that counts.
+ */
+async function supervisorEnded(
+  supervisor: number,
+  container: number | undefined,
+  reaper: Reaper,
+): Promise<void> {
+  const ended = readable(supervisor, reaper);
+  if (container === undefined) return ended;
+  await Promise.race([ended, readable(container, reaper)]);
+  reaper.unwatch(container);
+  if (!pollReadable(supervisor, LAST_ACT_MS)) return ended;
+  reaper.unwatch(supervisor);
 }
 
 /** A pidfd is readable once its process has ended (pidfd_open(2)). */
