@@ -16,9 +16,9 @@ export interface LaunchDescriptors {
   readonly report: number;
   readonly terminal: MasterSide | undefined;
   readonly placement: Placement;
-  /** Closes what was the image's alone. */
+  /** Closes what was the image's alone; from now on the report belongs to its reader. */
   handedOver(): void;
-  /** Closes everything. */
+  /** Closes everything that is still ours. */
   abandon(): void;
 }
 
@@ -64,7 +64,10 @@ export function openDescriptors(
       report: report.readEnd,
       terminal: master,
       placement,
-      handedOver: () => closeAll(theirs),
+      handedOver() {
+        closeAll(theirs);
+        ours.splice(ours.indexOf(report.readEnd), 1);
+      },
       abandon() {
         closeAll(theirs);
         closeAll(ours);

@@ -1,11 +1,12 @@
 import { closeSync } from 'node:fs';
 import type { Cgroups } from '@caisson/linux/cgroups';
 import { identityOf, type Reaper, reapChild } from '@caisson/linux/process';
-import { pidfdOpen, pidfdSendSignal } from '@caisson/linux/syscalls';
+import { P_PID, pidfdOpen, pidfdSendSignal, WAIT, waitid } from '@caisson/linux/syscalls';
 import type { Container, LaunchPlanData } from '@caisson/plugin-sdk';
 import { failpoint } from '@caisson/plugin-sdk/failpoint';
 import { type CompiledLaunch, compileLaunch } from './compile.js';
 import { type LaunchDescriptors, openDescriptors, statusFile } from './descriptors.js';
+import { settlesWithin } from './end-container.js';
 import { errors } from './errors.js';
 import { launchError } from './launch-error.js';
 import { type LinuxLauncherState, LinuxProcess } from './linux-process.js';
@@ -16,6 +17,7 @@ import { readable } from './supervised.js';
 import { createTrackingGroup, type TrackingGroup } from './tracking-group.js';
 
 const SIGKILL = 9;
+const GIVE_UP_AFTER_MS = 1000;
 
 export interface ForkContext {
   readonly reaper: Reaper;
@@ -61,15 +63,30 @@ function startSupervisor(
   descriptors: LaunchDescriptors,
   { reaper, imageDirectory }: ForkContext,
 ): Started {
+  let supervisorPid: number;
   try {
-    const supervisorPid = spawnImage(program.fill(values), descriptors.placement, imageDirectory);
-    descriptors.handedOver();
-    // Our child: it stays a zombie, and its pid its own, until we reap it.
-    const supervisor = pidfdOpen(supervisorPid);
-    const report = new ReportReader(descriptors.report, reaper);
-    return { supervisorPid, supervisor, report, container: undefined, tracking: undefined };
+    supervisorPid = spawnImage(program.fill(values), descriptors.placement, imageDirectory);
   } catch (error) {
     descriptors.abandon();
+    throw error;
+  }
+  descriptors.handedOver();
+  const report = new ReportReader(descriptors.report, reaper);
+  const supervisor = pidfdOfChild(supervisorPid, () => {
+    report.close();
+    descriptors.abandon();
+  });
+  return { supervisorPid, supervisor, report, container: undefined, tracking: undefined };
+}
+
+/** Of a child of ours: it stays a zombie, and its pid its own, until we reap it. On a failure it is ended. */
+function pidfdOfChild(pid: number, abandon: () => void): number {
+  try {
+    return pidfdOpen(pid);
+  } catch (error) {
+    abandon();
+    process.kill(pid, 'SIGKILL');
+    waitid(P_PID, pid, WAIT.WEXITED);
     throw error;
   }
 }
@@ -119,19 +136,24 @@ function processOf(
   });
 }
 
-/** The gate's end of file ends the gated process, and that the supervisor. */
+/** The gate's end of file ends the gated process, and that the supervisor, which leaves no zombie of it. */
 async function giveUp(
-  started: Started,
+  { supervisorPid, supervisor, container, report, tracking }: Started,
   descriptors: LaunchDescriptors,
   { reaper }: ForkContext,
 ): Promise<void> {
-  started.report.close();
   descriptors.abandon();
-  if (started.container !== undefined) pidfdSendSignal(started.container, SIGKILL);
-  else pidfdSendSignal(started.supervisor, SIGKILL);
-  await readable(started.supervisor, reaper);
-  reapChild(started.supervisorPid);
-  await started.tracking?.end();
-  closeSync(started.supervisor);
-  if (started.container !== undefined) closeSync(started.container);
+  try {
+    if (container !== undefined) pidfdSendSignal(container, SIGKILL);
+    const ended = readable(supervisor, reaper);
+    if (!(await settlesWithin(ended, GIVE_UP_AFTER_MS))) pidfdSendSignal(supervisor, SIGKILL);
+    await ended;
+    reapChild(supervisorPid);
+    await tracking?.end();
+  } finally {
+    // Not before: a supervisor that has not told the pid yet would die of SIGPIPE.
+    report.close();
+    closeSync(supervisor);
+    if (container !== undefined) closeSync(container);
+  }
 }
