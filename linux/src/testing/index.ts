@@ -8,4 +8,5 @@ export {
 } from './census.js';
 export { inMountNamespace, inNamespaces, type NamespaceModules } from './in-namespaces.js';
 export { asRoot, type Needs, needs, unmet } from './needs.js';
+export { exchangeForEver } from './renaming-attacker.js';
 export { type WithCensusOptions, withCensus, withoutTrace } from './with-census.js';

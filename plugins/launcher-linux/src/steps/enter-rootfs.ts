@@ -1,5 +1,6 @@
 import { AT_EMPTY_PATH, AT_FDCWD, MOVE_MOUNT, O, OPEN_TREE, UMOUNT } from '@caisson/linux/syscalls';
 import type { LaunchStep } from '../step.js';
+import { setTreeAttributes } from './open-bind-sources.js';
 
 const { OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, AT_RECURSIVE } = OPEN_TREE;
 
@@ -12,13 +13,15 @@ const { OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, AT_RECURSIVE } = OPEN_TREE;
 export const enterRootfs: LaunchStep = {
   name: 'enter-rootfs',
   needed: ({ rootfs }) => rootfs !== undefined,
-  compile(_plan, table) {
+  compile({ privileged }, table) {
     const empty = table.string('');
     const dot = table.string('.');
     const directory = table.openOnHost(table.slot('rootfs'), 'directory');
     // pivot_root wants a mount point: the directory's tree, with its submounts, on itself.
     const flags = AT_EMPTY_PATH | OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE;
     const tree = table.call('open_tree', [directory, empty, flags]);
+    // A node in an image opens the host's disk to whom the node's mode says: devices are those of our /dev alone.
+    if (!privileged) setTreeAttributes(table, tree, ['nodev']);
     const how = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH;
     table.call('move_mount', [tree, empty, directory, empty, how]);
     table.call('fchdir', [tree]);
