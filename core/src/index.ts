@@ -1,11 +1,5 @@
-export {
-  type Alternative,
-  type Configuration,
-  type ConfigurationValues,
-  configurationSchema,
-  type LoadOptions,
-  loadConfiguration,
-} from './configuration/configuration.js';
+export { type LoadOptions, loadConfiguration } from './configuration/load.js';
+export type { Alternative, Configuration, ConfigurationValues } from './configuration/values.js';
 export { Containerizer } from './containerizer/containerizer.js';
 export type {
   ContainerDetails,
@@ -14,7 +8,10 @@ export type {
   ContainerSummary,
   CreateOptions,
   LaunchedContainer,
-  Selection,
   Timings,
 } from './containerizer/types.js';
+export { coreErrors } from './errors.js';
+export { configurationSchema } from './plugin-host/json-schema.js';
+export { checkConfiguration } from './plugin-host/prepare-generation.js';
 export { type PluginReport, reportPlugins } from './plugin-host/report.js';
+export type { Selection, SkippedAlternative } from './plugin-host/selection.js';

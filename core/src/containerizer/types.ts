@@ -1,5 +1,4 @@
 import type {
-  Container,
   ContainerClass,
   ContainerConfig,
   ContainerId,
@@ -70,7 +69,8 @@ export type ContainerEvent =
   | { readonly type: 'removed'; readonly id: ContainerId }
   | {
       readonly type: 'tap';
-      readonly id: ContainerId | undefined;
+      /** `-` for `recover`, which is for all. */
+      readonly id: ContainerId;
       readonly isolator: string;
       readonly phase: Phase;
       readonly ms: number;
@@ -86,16 +86,3 @@ export interface CreateOptions {
    */
   readonly transient?: boolean | undefined;
 }
-
-/** What the configuration came to on this host. */
-export interface Selection {
-  readonly launcher: string;
-  /** In order. */
-  readonly isolation: readonly string[];
-  /** Which of the configuration's `alternatives` was taken: its index. */
-  readonly alternative?: number | undefined;
-  /** The alternatives before it, and why this host cannot run them. */
-  readonly skipped: readonly { readonly index: number; readonly reasons: readonly string[] }[];
-}
-
-export type { Container };

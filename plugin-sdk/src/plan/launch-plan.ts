@@ -46,6 +46,7 @@ export class LaunchPlan {
   /** Who is adding now: set by the core around each tap. */
   contributor = 'the configuration';
   readonly #setBy = new Map<string, string>();
+  readonly #askedBy = new Map<keyof LaunchPlanData, Set<string>>();
 
   constructor(start: Pick<LaunchPlanData, 'argv'> & Partial<LaunchPlanData>) {
     this.data = {
@@ -71,6 +72,7 @@ export class LaunchPlan {
 
   /** The container gets a namespace of its own. Two isolators may ask for the same one. */
   createNamespace(kind: NamespaceKind): void {
+    this.#credit('namespaces');
     if (
       this.data.namespaces.enter.some((entered) => entered.kind === kind) &&
       kind !== 'pid' &&
@@ -83,6 +85,7 @@ export class LaunchPlan {
 
   /** The container is started in the namespace of a process (a nested container in its parent's). */
   enterNamespace(kind: NamespaceKind, pid: number): void {
+    this.#credit('namespaces');
     const entered = this.data.namespaces.enter.find((e) => e.kind === kind);
     if (entered && entered.pid !== pid) this.#conflict(`${kind} namespace to enter`, `enter ${kind}`);
     if (!entered) this.data.namespaces.enter.push({ kind, pid });
@@ -91,6 +94,7 @@ export class LaunchPlan {
 
   /** A directory of the host that becomes `/`. */
   setRootfs(directory: string): void {
+    this.#credit('rootfs');
     this.#once('root filesystem');
     this.#requireAbsolute('root filesystem', directory);
     this.data.rootfs = directory;
@@ -109,29 +113,34 @@ export class LaunchPlan {
   }
 
   addSupplementaryGroup(gid: number): void {
+    this.#credit('supplementaryGids');
     if (!this.data.supplementaryGids.includes(gid)) this.data.supplementaryGids.push(gid);
   }
 
   /** Mounts happen in the order they were added, which is the isolators' order. */
   mount(mount: Mount): void {
+    this.#credit('mounts');
     this.#requireInside('a mount at', mount.target);
     if (mount.type === 'bind') this.#requireAbsolute('a bind mount of', (mount as { source: string }).source);
     this.data.mounts.push(mount);
   }
 
   fileOperation(operation: FileOperation): void {
+    this.#credit('fileOperations');
     this.#requireInside(`a ${operation.kind} of`, operation.path);
     this.data.fileOperations.push(operation);
   }
 
   /** Nothing of the path can be read: an empty read-only directory, or /dev/null. Absent paths are skipped. */
   maskPath(path: string): void {
+    this.#credit('maskedPaths');
     this.#requireInside('a masked path', path);
     if (!this.data.maskedPaths.includes(path)) this.data.maskedPaths.push(path);
   }
 
   /** Absent paths are skipped. */
   makeReadOnly(path: string): void {
+    this.#credit('readOnlyPaths');
     this.#requireInside('a read-only path', path);
     if (!this.data.readOnlyPaths.includes(path)) this.data.readOnlyPaths.push(path);
   }
@@ -149,11 +158,13 @@ export class LaunchPlan {
   }
 
   setRlimit(name: RlimitName, limit: Rlimit): void {
+    this.#credit('rlimits');
     this.#once(`limit ${name}`);
     this.data.rlimits[name] = limit;
   }
 
   setCapabilities(capabilities: PlannedCapabilities): void {
+    this.#credit('capabilities');
     this.#once('set of capabilities');
     this.data.capabilities = capabilities;
   }
@@ -165,6 +176,17 @@ export class LaunchPlan {
 
   toJSON(): LaunchPlanData {
     return this.data;
+  }
+
+  /** Who added to a part of the plan: for a launcher that has to refuse it. */
+  askedBy(part: keyof LaunchPlanData): readonly string[] {
+    return [...(this.#askedBy.get(part) ?? [])];
+  }
+
+  #credit(part: keyof LaunchPlanData): void {
+    const who = this.#askedBy.get(part);
+    if (who) who.add(this.contributor);
+    else this.#askedBy.set(part, new Set([this.contributor]));
   }
 
   #remember(what: string): void {

@@ -1,0 +1,92 @@
+import { renameSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  ContainerConfigSchema,
+  type LaunchPlanData,
+  ResourcesSchema,
+  type Termination,
+  z,
+} from '@caisson/plugin-sdk';
+import { readState, syncDirectory, writeState } from './state-file.js';
+
+const user = z.object({
+  uid: z.number().int(),
+  gid: z.number().int(),
+  supplementaryGids: z.array(z.number().int()),
+  name: z.string().optional(),
+  home: z.string().optional(),
+});
+
+const json = z.record(z.string(), z.unknown());
+
+/** What is known of a container on disk. */
+const RecordSchema = z.object({
+  version: z.literal(1),
+  id: z.string(),
+  bootId: z.string(),
+  createdAt: z.number(),
+  config: ContainerConfigSchema,
+  resources: ResourcesSchema,
+  limits: ResourcesSchema,
+  user: user.optional(),
+  sandbox: z.string(),
+  launcher: z.string(),
+  isolation: z.array(z.string()),
+  /** From here on: once it was forked. */
+  pid: z.number().int().optional(),
+  launcherState: json.optional(),
+  plan: json.optional(),
+  /** Once it has ended and everything is undone. */
+  termination: json.optional(),
+});
+
+export interface ContainerRecord extends Omit<z.output<typeof RecordSchema>, 'plan' | 'termination'> {
+  readonly plan?: LaunchPlanData | undefined;
+  readonly termination?: Termination | undefined;
+}
+
+/**
+ * A record is `pending` until the launch is answered: what recovery finds under this name was never launched for
+ * anybody, and is undone. The change is a rename, one system call.
+ */
+const PENDING = 'record.pending.json';
+const LAUNCHED = 'record.json';
+
+export function writePendingRecord(directory: string, record: ContainerRecord): void {
+  writeState(join(directory, PENDING), JSON.stringify(record));
+}
+
+export function markLaunched(directory: string): void {
+  renameSync(join(directory, PENDING), join(directory, LAUNCHED));
+  syncDirectory(directory);
+}
+
+export function writeRecord(directory: string, record: ContainerRecord): void {
+  writeState(join(directory, LAUNCHED), JSON.stringify(record));
+}
+
+export interface FoundRecord {
+  readonly record: ContainerRecord;
+  /** False: the launch was under way. */
+  readonly launched: boolean;
+}
+
+/** Undefined if there is none; a file that is no record makes `unreadable` be called, and counts as none. */
+export function readRecord(
+  directory: string,
+  unreadable: (file: string, error: unknown) => void,
+): FoundRecord | undefined {
+  for (const [name, launched] of [
+    [LAUNCHED, true],
+    [PENDING, false],
+  ] as const) {
+    const file = join(directory, name);
+    try {
+      const record = readState(file, (content) => RecordSchema.parse(content) as unknown as ContainerRecord);
+      if (record) return { record, launched };
+    } catch (error) {
+      unreadable(file, error);
+    }
+  }
+  return undefined;
+}

@@ -1,0 +1,92 @@
+/**
+ * Files that survive whatever ends this process (threat model K5): written to a temporary file, synced, renamed, the
+ * directory synced; 0600. Writing in place lost the old content on a full disk. A file that can't be read is set aside
+ * under another name, never deleted.
+ */
+import {
+  closeSync,
+  constants,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { messageOf, withCause } from '@caisson/plugin-sdk';
+import { failpoint } from '@caisson/plugin-sdk/failpoint';
+import { coreErrors } from '../errors.js';
+
+const TEMPORARY = '.new';
+const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_RDONLY, O_DIRECTORY } = constants;
+
+/**
+ * On disk when it returns. Synchronous: on the tmpfs that state belongs on, it takes some 30 microseconds.
+ *
+ * @throws STATE_WRITE_FAILED; the old content is still there then
+ */
+export function writeState(file: string, content: string): void {
+  const temporary = `${file}${TEMPORARY}`;
+  try {
+    writeAndSync(temporary, content);
+    failpoint('checkpoint.written');
+    renameSync(temporary, file);
+    syncDirectory(dirname(file));
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw withCause(coreErrors.STATE_WRITE_FAILED(file, messageOf(error)), error);
+  }
+}
+
+function writeAndSync(file: string, content: string): void {
+  const fd = openSync(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
+  try {
+    writeFileSync(fd, content);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** A rename is durable once its directory is. */
+export function syncDirectory(directory: string): void {
+  const fd = openSync(directory, O_RDONLY | O_DIRECTORY);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Undefined if there is no such file. Throws what reading or `parse` throws. */
+export function readState<T>(file: string, parse: (content: unknown) => T): T | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, 'utf8');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+  return parse(JSON.parse(text));
+}
+
+/** Renames a file that can't be read to `<file>.corrupt-<n>` and returns the new name. */
+export function setAside(file: string): string {
+  for (let n = 1; ; n += 1) {
+    const aside = `${file}.corrupt-${n}`;
+    if (existsSync(aside)) continue;
+    renameSync(file, aside);
+    return aside;
+  }
+}
+
+export const isSetAside = (name: string): boolean => /\.corrupt-\d+$/.test(name);
+
+/** Removes what a writer that was killed has left in a directory. */
+export function collectTemporaries(directory: string): void {
+  for (const name of readdirSync(directory))
+    if (basename(name).endsWith(TEMPORARY)) rmSync(join(directory, name), { force: true });
+}

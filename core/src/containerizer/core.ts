@@ -1,0 +1,10 @@
+import type { Logger } from '@caisson/plugin-sdk';
+import type { ContainerEvent } from './types.js';
+
+/** What the parts of the core share. */
+export interface Core {
+  readonly log: Logger;
+  /** Everything ends with this process, so nothing needs to be kept for the next one. */
+  readonly transient: boolean;
+  emit(event: ContainerEvent): void;
+}

@@ -1,0 +1,184 @@
+/**
+ * The end of a container, from whatever state: backwards through what began (threat model K3). Children first, then
+ * every process, then the isolators in reverse, then the record. Each step can be repeated; what failed is tried again,
+ * first at once, then in the background, within bounds; meanwhile the container is visible and says what is wrong.
+ */
+import { type CaissonError, messageOf, type Termination } from '@caisson/plugin-sdk';
+import { failpoint } from '@caisson/plugin-sdk/failpoint';
+import { writeRecord } from '../checkpoints/record.js';
+import { coreErrors } from '../errors.js';
+import { within } from '../hooks/within.js';
+import type { Core } from './core.js';
+import { launcherStep } from './launcher-step.js';
+import type { EndCause, ManagedContainer } from './managed-container.js';
+import { removeFiles } from './remove-files.js';
+import { decodeWaitStatus } from './wait-status.js';
+
+/** Before destroy() answers that it failed. */
+const RETRIES_MS = [100, 1_000];
+/** Then nobody waits; after the last one only another destroy() tries again. */
+const BACKGROUND_RETRIES_MS = [5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000];
+
+/**
+ * Ends a container, for the first cause that is given. Concurrent calls share one run.
+ *
+ * @throws DESTROY_FAILED; it is tried again in the background then
+ */
+export async function endContainer(
+  core: Core,
+  container: ManagedContainer,
+  cause: EndCause,
+): Promise<Termination> {
+  if (container.termination) return container.termination;
+  container.cause ??= cause;
+  if (container.launching) {
+    await interruptLaunch(container);
+    // The launch has undone itself, or failed to, which is tried once more.
+    if (container.termination) return container.termination;
+  }
+  clearTimeout(container.retry);
+  container.ending ??= withRetries(core, container).finally(() => {
+    container.ending = undefined;
+  });
+  await container.ending;
+  return container.termination!;
+}
+
+/** The launch sees the cause at its next step. One that waits for the command to be executed is ended there. */
+async function interruptLaunch(container: ManagedContainer): Promise<void> {
+  if (container.releasing) await Promise.resolve(container.process?.destroy()).catch(() => {});
+  await container.launching?.catch(() => {});
+}
+
+async function withRetries(core: Core, container: ManagedContainer): Promise<void> {
+  if (container.state !== 'DESTROYING') {
+    container.state = 'DESTROYING';
+    core.emit({ type: 'state', id: container.id, state: 'DESTROYING' });
+  }
+  let problems = await tryToEnd(core, container);
+  for (const delay of RETRIES_MS) {
+    if (problems.length === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, delay));
+    problems = await tryToEnd(core, container);
+  }
+  if (problems.length === 0) return;
+  const error = coreErrors.DESTROY_FAILED(container.id, problems);
+  container.problem = error.message;
+  core.log.error({ container: container.id, problems }, 'a container is not completely undone');
+  core.emit({ type: 'destroy-failed', id: container.id, error });
+  retryLater(core, container, 0);
+  throw error;
+}
+
+function retryLater(core: Core, container: ManagedContainer, attempt: number): void {
+  const delay = BACKGROUND_RETRIES_MS[attempt];
+  if (delay === undefined) return;
+  container.retry = setTimeout(async () => {
+    if (container.ending || container.termination) return;
+    const problems = await tryToEnd(core, container);
+    if (problems.length === 0) return;
+    container.problem = coreErrors.DESTROY_FAILED(container.id, problems).message;
+    retryLater(core, container, attempt + 1);
+  }, delay).unref();
+}
+
+/** One run. What is wrong, empty if all is undone. */
+async function tryToEnd(core: Core, container: ManagedContainer): Promise<string[]> {
+  try {
+    await failpoint('destroy.began');
+    const problems = await endChildren(core, container);
+    if (problems.length > 0) return problems;
+    const status = await endProcesses(container);
+    await failpoint('destroy.killed');
+    problems.push(...missingIsolators(container), ...(await cleanUp(container)));
+    if (problems.length > 0) return problems;
+    await failpoint('destroy.cleaned');
+    await finish(core, container, terminationOf(container, status));
+    return [];
+  } catch (error) {
+    return [messageOf(error)];
+  }
+}
+
+async function endChildren(core: Core, container: ManagedContainer): Promise<string[]> {
+  const cause = { reason: 'PARENT_ENDED', message: `its parent ${container.id} ended` };
+  const results = await Promise.allSettled(
+    [...container.children].map((child) => endContainer(core, child, cause)),
+  );
+  return results.flatMap((each) => (each.status === 'rejected' ? [messageOf(each.reason)] : []));
+}
+
+/** The raw status of wait(2); undefined if no process ever ran, or it was lost. */
+async function endProcesses(container: ManagedContainer): Promise<number | undefined> {
+  const { process: running, generation, id, launcher } = container;
+  if (!running) return undefined;
+  await launcherStep(container, 'destroy', () => running.destroy());
+  const ms = generation.timeouts.destroy;
+  const exited = running.exited.catch(() => undefined);
+  return within(exited, ms, () => coreErrors.LAUNCHER_TIMED_OUT(launcher, 'end', id, ms));
+}
+
+/** Without them what they did can't be undone: nothing is deleted, and the container says so. */
+function missingIsolators({ id, isolation, generation, begun }: ManagedContainer): string[] {
+  const missing = isolation.filter((name) => begun.has(name) && !generation.isolation.has(name));
+  return missing.length > 0 ? [messageOf(coreErrors.ISOLATORS_MISSING(id, missing))] : [];
+}
+
+/** In reverse, every tap, also after one that failed. */
+async function cleanUp(container: ManagedContainer): Promise<string[]> {
+  const { generation, subject, view, begun, cleaned } = container;
+  const problems: string[] = [];
+  for (const tap of generation.phases.of('cleanup', subject).toReversed()) {
+    if (!begun.has(tap.isolator) || cleaned.has(tap.isolator)) continue;
+    try {
+      await generation.phases.call(tap, subject, [view]);
+      cleaned.add(tap.isolator);
+    } catch (error) {
+      problems.push((error as CaissonError).message);
+    }
+  }
+  return problems;
+}
+
+function terminationOf({ cause, launched }: ManagedContainer, status: number | undefined): Termination {
+  const { reason = 'EXITED', message, limitation } = cause ?? {};
+  return {
+    ...(status !== undefined && launched && { status, ...decodeWaitStatus(status) }),
+    reason,
+    ...(message !== undefined && { message }),
+    ...(limitation && { limitation }),
+  };
+}
+
+/** What was launched is remembered until remove(); of a launch that failed nothing is left. */
+async function finish(core: Core, container: ManagedContainer, termination: Termination): Promise<void> {
+  if (container.launched) remember(core, container, termination);
+  else await removeFiles(container.place);
+  closeProcess(core, container);
+  container.problem = undefined;
+  container.end(termination);
+  container.parent?.children.delete(container);
+  container.generation.leave();
+  core.emit({ type: 'state', id: container.id, state: 'ENDED' });
+  core.emit({ type: 'ended', id: container.id, termination });
+}
+
+function closeProcess(core: Core, { id, process: ended }: ManagedContainer): void {
+  try {
+    ended?.close();
+  } catch (error) {
+    core.log.warn({ container: id, error: messageOf(error) }, 'the launcher did not give back what it held');
+  }
+}
+
+function remember(core: Core, container: ManagedContainer, termination: Termination): void {
+  // The next owner would find nobody to tell.
+  if (core.transient) return;
+  try {
+    failpoint('destroy.recording');
+    writeRecord(container.place.runtimeDirectory, { ...container.record(), termination });
+  } catch (error) {
+    // The container has ended all the same. The next start finds the launcher's own record of the status.
+    core.log.error({ container: container.id, error: messageOf(error) }, 'the termination is not on disk');
+  }
+}

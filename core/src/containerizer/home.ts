@@ -1,0 +1,88 @@
+/**
+ * Where an owner's state is: the runtime directory itself, or for a program whose containers end with it, a run of its
+ * own below `runs/`. A run appears there complete with its owner, by rename(2): whoever collects dead ones never sees
+ * one that nobody owns yet.
+ */
+import { randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { claimDirectory, isAbandoned, type Ownership } from '../checkpoints/owner.js';
+import { markOf, ownMark } from '../checkpoints/process-start.js';
+import type { ConfigurationValues } from '../configuration/values.js';
+import type { StateDirectories } from './place.js';
+import { ensureStateDirectory, PRIVATE, SEARCHABLE } from './state-directory.js';
+
+export interface Home extends StateDirectories {
+  /** Gives it up; a run is deleted. */
+  release(): void;
+}
+
+const RUNS = 'runs';
+const BEING_MADE = /^new\.(\d+)\.(\d+)\./;
+
+/** @throws DIRECTORY_IN_USE, DIRECTORY_UNSAFE, STATE_WRITE_FAILED */
+export function openHome({ runtimeDir, workDir }: ConfigurationValues, transient: boolean): Home {
+  ensureStateDirectory(runtimeDir, PRIVATE);
+  ensureStateDirectory(workDir, SEARCHABLE);
+  ensureStateDirectory(join(workDir, 'containers'), SEARCHABLE);
+  const { directory, ownership } = transient ? makeRun(join(runtimeDir, RUNS)) : claimed(runtimeDir);
+  ensureStateDirectory(join(directory, 'containers'), PRIVATE);
+  return {
+    runtimeDir: directory,
+    workDir,
+    release() {
+      if (transient) rmSync(directory, { recursive: true, force: true });
+      else ownership.release();
+    },
+  };
+}
+
+interface Owned {
+  readonly directory: string;
+  readonly ownership: Ownership;
+}
+
+const claimed = (directory: string): Owned => ({ directory, ownership: claimDirectory(directory) });
+
+function makeRun(runs: string): Owned {
+  ensureStateDirectory(runs, PRIVATE);
+  const name = randomBytes(8).toString('hex');
+  const { pid, start } = ownMark();
+  const making = join(runs, `new.${pid}.${start.replace(/\D/g, '')}.${name}`);
+  mkdirSync(making, { mode: PRIVATE });
+  const { ownership } = claimed(making);
+  const directory = join(runs, name);
+  renameSync(making, directory);
+  return { directory, ownership };
+}
+
+/** Runs whose owner is gone, claimed by this process. */
+export function claimAbandonedRuns(runtimeDir: string): Owned[] {
+  const runs = join(runtimeDir, RUNS);
+  return namesIn(runs).flatMap((name) => {
+    const directory = join(runs, name);
+    const making = BEING_MADE.exec(name);
+    if (making) {
+      if (markOf(Number(making[1]))?.start.replace(/\D/g, '') !== making[2])
+        rmSync(directory, { recursive: true, force: true });
+      return [];
+    }
+    return isAbandoned(directory) ? tryClaim(directory) : [];
+  });
+}
+
+function tryClaim(directory: string): Owned[] {
+  try {
+    return [claimed(directory)];
+  } catch {
+    return []; // another one collects it, or has done so
+  }
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,219 @@
+/**
+ * A launch, step by step. Whatever fails, the way back is ending.ts, through what began; what is on disk before each
+ * step is what recovery needs to undo it.
+ */
+import { mkdirSync } from 'node:fs';
+import {
+  type CaissonError,
+  type ContainerProcess,
+  LaunchPlan,
+  type LaunchPlanData,
+  type Limitation,
+  messageOf,
+} from '@caisson/plugin-sdk';
+import { failpoint } from '@caisson/plugin-sdk/failpoint';
+import { markLaunched, writePendingRecord } from '../checkpoints/record.js';
+import { coreErrors } from '../errors.js';
+import { combined } from '../hooks/phases.js';
+import { tapError } from '../hooks/tap.js';
+import type { Core } from './core.js';
+import { endContainer } from './ending.js';
+import { launcherStep } from './launcher-step.js';
+import { isLimitation } from './limitation.js';
+import type { ManagedContainer } from './managed-container.js';
+import { problemOfPlan } from './plan-problem.js';
+import { createSandbox } from './sandbox.js';
+
+/** Resolves once the command was executed. Throws what failed, after everything that began has been undone. */
+export async function launchContainer(core: Core, container: ManagedContainer): Promise<void> {
+  try {
+    await runSteps(core, container);
+  } catch (error) {
+    core.emit({ type: 'launch-failed', id: container.id, error: error as Error });
+    throw await undo(core, container, error);
+  }
+}
+
+async function runSteps(core: Core, container: ManagedContainer): Promise<void> {
+  await failpoint('launch.validated');
+  makeFiles(container);
+  await failpoint('launch.recorded');
+  await prepare(container);
+  await failpoint('launch.prepared');
+  await fork(core, container);
+  await failpoint('launch.forked');
+  writePendingRecord(container.place.runtimeDirectory, container.record());
+  await failpoint('launch.checkpointed');
+  container.state = 'ISOLATING';
+  core.emit({ type: 'state', id: container.id, state: 'ISOLATING', pid: container.process!.pid });
+  await isolate(container);
+  await failpoint('launch.isolated');
+  watch(core, container);
+  await failpoint('launch.watched');
+  await release(container);
+  await failpoint('launch.released');
+  markLaunched(container.place.runtimeDirectory);
+  container.launched = true;
+  requireWanted(container);
+  container.launching = undefined;
+  container.state = 'RUNNING';
+  core.emit({ type: 'state', id: container.id, state: 'RUNNING', pid: container.process!.pid });
+  endWithProcess(core, container);
+  await failpoint('launch.marked');
+}
+
+/** A container ends when its process does. */
+export function endWithProcess(core: Core, container: ManagedContainer): void {
+  const ended = (status: number | undefined) =>
+    endInBackground(core, container, { reason: status === undefined ? 'LOST' : 'EXITED' });
+  container.process?.exited.then(ended, () => ended(undefined));
+}
+
+/** A destroy that came meanwhile ends the launch at the next step. */
+function requireWanted({ id, cause }: ManagedContainer): void {
+  if (cause) throw coreErrors.DESTROYED_DURING_LAUNCH(id, cause.message ?? cause.reason);
+}
+
+/** The record first: what is made after it is found again by its paths. */
+function makeFiles(container: ManagedContainer): void {
+  const { place, user } = container;
+  mkdirSync(place.runtimeDirectory, { mode: 0o700, recursive: true });
+  writePendingRecord(place.runtimeDirectory, container.record());
+  failpoint('launch.sandbox');
+  createSandbox(place, user);
+}
+
+function startOfPlan({ config, user }: ManagedContainer): LaunchPlan {
+  const start: Pick<LaunchPlanData, 'argv'> & Partial<LaunchPlanData> = {
+    argv: [...config.argv],
+    rlimits: { ...config.rlimits },
+    noNewPrivileges: config.noNewPrivileges ?? true,
+    privileged: config.privileged ?? false,
+    oomScoreAdj: config.oomScoreAdj ?? 0,
+    init: config.init ?? false,
+    dieWithParent: config.dieWithParent ?? false,
+    stdio: config.stdio ?? 'files',
+    ...(config.executable !== undefined && { executable: config.executable }),
+    ...(config.workingDirectory !== undefined && { workingDirectory: config.workingDirectory }),
+    ...(config.windowSize !== undefined && { windowSize: { ...config.windowSize } }),
+    ...(user && { user }),
+  };
+  return new LaunchPlan(start);
+}
+
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** One isolator after another; the plan says who adds to it. */
+async function prepare(container: ManagedContainer): Promise<void> {
+  const { generation, subject, view, config } = container;
+  const plan = startOfPlan(container);
+  container.plan = plan;
+  const taps = new Map(generation.phases.of('prepare', subject).map((tap) => [tap.isolator, tap]));
+  for (const isolator of container.isolation) {
+    container.begun.add(isolator);
+    const tap = taps.get(isolator);
+    if (!tap) continue;
+    plan.contributor = isolator;
+    await generation.phases.call(tap, subject, [view, plan]);
+    const nonsense = problemOfPlan(plan.data);
+    if (nonsense)
+      throw coreErrors.TAP_NONSENSE(isolator, 'prepare', container.id, `it left a plan whose ${nonsense}`);
+    requireWanted(container);
+  }
+  plan.contributor = 'the configuration';
+  // The container's own variables win over those of isolators.
+  Object.assign(plan.data.environment, config.environment);
+  plan.data.environment.PATH ??= DEFAULT_PATH;
+}
+
+async function fork(core: Core, container: ManagedContainer): Promise<void> {
+  const { generation, view, plan } = container;
+  const endLate = (late: ContainerProcess) => endUnwanted(core, container, late);
+  const started = await launcherStep(container, 'fork', () => generation.launcher.fork(view, plan!), endLate);
+  container.process = started;
+  container.pid = started.pid;
+  requireWanted(container);
+}
+
+/** A fork that took too long and succeeded: its process stands at a gate that nobody will open. */
+async function endUnwanted(core: Core, { id }: ManagedContainer, late: ContainerProcess): Promise<void> {
+  try {
+    await late.destroy();
+    late.close();
+  } catch (error) {
+    core.log.error({ container: id, pid: late.pid, error: messageOf(error) }, 'a late process was not ended');
+  }
+}
+
+/** All at once; the gate stays closed until the last has finished. */
+async function isolate(container: ManagedContainer): Promise<void> {
+  const { generation, subject, view, pid } = container;
+  const failures = await generation.phases.parallel('isolate', subject, () => [view, pid]);
+  if (failures.length > 0) throw combined('isolate', container.id, failures);
+  requireWanted(container);
+}
+
+/** Every tap is called, also after one that throws: that ends the container, in the name of its isolator. */
+export function watch(core: Core, container: ManagedContainer): void {
+  const { generation, subject, view, id } = container;
+  for (const tap of generation.phases.of('watch', subject)) {
+    const fail = (error: unknown) => endInTheNameOf(core, container, error as CaissonError);
+    const report = (limitation: Limitation): void => {
+      if (container.cause || container.state === 'ENDED') return;
+      if (!isLimitation(limitation))
+        fail(tapError(tap, id, 'it reported something that is no limitation: { reason, message }'));
+      else limit(core, container, limitation);
+    };
+    try {
+      // `watch` is synchronous; a promise that comes back all the same must not go unhandled.
+      generation.phases.call(tap, subject, [view, report])?.catch(fail);
+    } catch (error) {
+      fail(error);
+    }
+  }
+  if (!container.launched) requireWanted(container);
+}
+
+function limit(core: Core, container: ManagedContainer, limitation: Limitation): void {
+  core.emit({ type: 'limitation', id: container.id, limitation });
+  const { reason, message } = limitation;
+  endInBackground(core, container, { reason, message, limitation });
+}
+
+function endInTheNameOf(core: Core, container: ManagedContainer, error: CaissonError): void {
+  core.log.error({ container: container.id, code: error.code }, error.message);
+  endInBackground(core, container, { reason: 'WATCH_FAILED', message: error.message });
+}
+
+/** While a launch is under way the cause alone ends it, at its next step. */
+function endInBackground(core: Core, container: ManagedContainer, cause: ManagedContainer['cause']): void {
+  endContainer(core, container, cause!).catch(() => {}); // reported, and tried again, by ending.ts
+}
+
+async function release(container: ManagedContainer): Promise<void> {
+  container.releasing = true;
+  try {
+    await launcherStep(container, 'release', () => container.process!.release());
+  } catch (error) {
+    requireWanted(container);
+    throw error;
+  } finally {
+    container.releasing = false;
+  }
+}
+
+/** The error that the launch ends with. */
+async function undo(core: Core, container: ManagedContainer, error: unknown): Promise<unknown> {
+  container.launching = undefined;
+  container.launched = false;
+  try {
+    await endContainer(core, container, { reason: 'LAUNCH_FAILED', message: messageOf(error) });
+    return error;
+  } catch (undoing) {
+    core.log.error(
+      { container: container.id, error: messageOf(undoing) },
+      'a failed launch is not undone yet',
+    );
+    return error;
+  }
+}

@@ -1,0 +1,47 @@
+import type { ContainerConfig, LaunchPlan, LaunchPlanData } from '@caisson/plugin-sdk';
+import { coreErrors } from '../errors.js';
+
+type Wish = readonly [what: string, isAsked: (config: Readonly<ContainerConfig>) => boolean];
+
+/** What a configuration may ask for that needs the kernel's help. Refused rather than left out in silence. */
+const CONFIG_WISHES: readonly Wish[] = [
+  ['root filesystem of its own (rootfs)', ({ rootfs }) => rootfs !== undefined],
+  ['terminal (stdio: terminal)', ({ stdio }) => stdio === 'terminal'],
+  ['capabilities', ({ capabilities }) => capabilities !== undefined],
+  ['privileged containers: it takes nothing away', ({ privileged }) => privileged === true],
+  ['rlimits', ({ rlimits }) => Object.keys(rlimits ?? {}).length > 0],
+  ['no-new-privileges', ({ noNewPrivileges }) => noNewPrivileges === true],
+  ['init', ({ init }) => init === true],
+  ['containers of class DEBUG: there are no namespaces to join', (config) => config.class === 'DEBUG'],
+];
+
+const PLAN_WISHES: Readonly<Partial<Record<keyof LaunchPlanData, string>>> = {
+  namespaces: 'namespaces',
+  rootfs: 'root filesystem of its own',
+  mounts: 'mounts',
+  fileOperations: 'file operations in a root filesystem',
+  maskedPaths: 'masked paths',
+  readOnlyPaths: 'read-only paths',
+  capabilities: 'capabilities',
+  rlimits: 'rlimits',
+  supplementaryGids: 'supplementary groups',
+};
+
+/** @throws POSIX_UNSUPPORTED */
+export function requireSupportedConfig(config: Readonly<ContainerConfig>): void {
+  const wish = CONFIG_WISHES.find(([, isAsked]) => isAsked(config));
+  if (wish) throw coreErrors.POSIX_UNSUPPORTED(wish[0], 'the configuration of the container');
+  if ((config.executable ?? config.argv[0])?.startsWith('-'))
+    throw coreErrors.POSIX_UNSUPPORTED(
+      'commands that begin with "-": the shell takes them for options',
+      'argv',
+    );
+}
+
+/** @throws POSIX_UNSUPPORTED with the isolators that asked */
+export function requireSupportedPlan(plan: LaunchPlan): void {
+  for (const [part, what] of Object.entries(PLAN_WISHES)) {
+    const who = plan.askedBy(part as keyof LaunchPlanData);
+    if (who.length > 0) throw coreErrors.POSIX_UNSUPPORTED(what, who.join(' and '));
+  }
+}
