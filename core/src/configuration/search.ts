@@ -76,12 +76,11 @@ function requireReadable(file: string): void {
   }
 }
 
-/** The one place where cosmiconfig is needed: it knows the formats. Loaded late, for starts without a file. */
 async function load(file: string): Promise<unknown> {
   try {
-    const { cosmiconfig } = await import('cosmiconfig');
-    const result = await cosmiconfig('caisson', { searchPlaces: [], searchStrategy: 'none' }).load(file);
-    return result?.config ?? {};
+    // Not cosmiconfig itself: bundled, a late import of CommonJS has no named exports.
+    const { parseFile } = await import('./formats.js');
+    return await parseFile(file);
   } catch (error) {
     throw coreErrors.CONFIG_UNREADABLE(file, messageOf(error));
   }
