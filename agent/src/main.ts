@@ -1,6 +1,7 @@
 /** The command line: arguments to a command, its outcome to an exit status, whatever was thrown to stderr. */
 import { Command, CommanderError } from 'commander';
 import { defineConfig } from './commands/config.js';
+import { defineDoctor } from './commands/doctor.js';
 import { definePlugins } from './commands/plugins.js';
 import { defineRun } from './commands/run.js';
 import { openDebugger } from './debugger.js';
@@ -27,6 +28,7 @@ export function commandLine(done: Done): Command {
   defineRun(caisson, done);
   definePlugins(caisson, done);
   defineConfig(caisson, done);
+  defineDoctor(caisson, done);
   return caisson;
 }
 

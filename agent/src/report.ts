@@ -19,6 +19,9 @@ function errorAsText(error: unknown): string {
   return `caisson: ${message}\n${hint ? `  ${hint}\n` : ''}`;
 }
 
+/** In a line among others. */
+export const errorAsLine = (error: unknown): string => messageOf(error).replaceAll(/\s*\n\s*/g, ' ');
+
 export function errorAsObject(error: unknown): Record<string, unknown> {
   if (!isCaissonError(error)) return { code: 'UNEXPECTED', kind: 'failed', message: messageOf(error) };
   const { code, kind, message, hint, details } = error;

@@ -6,25 +6,67 @@ import type { Done } from '../main.js';
 
 export function defineConfig(caisson: Command, done: Done): void {
   const config = caisson.command('config').description('show or check the configuration');
-  defineConfigurationFlags(config.command('print').description('print each value and where it comes from'))
+  definePrint(config, done);
+  defineCheck(config, done);
+  defineSchema(config, done);
+}
+
+function definePrint(config: Command, done: Done): void {
+  const print = config.command('print').description('print each value and where it comes from');
+  defineConfigurationFlags(print)
     .option('--json', 'as JSON, for programs')
     .action(async (flags: ConfigurationFlags & { json?: true }) => {
-      const configuration = await load(flags);
+      const { loadConfiguration } = await import('@caisson/core');
+      const configuration = await loadConfiguration(loadOptionsOf(flags));
       process.stdout.write(flags.json ? asJson(configuration) : asYaml(configuration));
       done(0);
     });
 }
 
-async function load(flags: ConfigurationFlags): Promise<Configuration> {
-  const { loadConfiguration } = await import('@caisson/core');
-  return loadConfiguration(loadOptionsOf(flags));
+function defineCheck(config: Command, done: Done): void {
+  const check = config
+    .command('check')
+    .description('check it: values, packages, options, and whether this host can run it; nothing is created');
+  defineConfigurationFlags(check).action(async (flags: ConfigurationFlags) => {
+    const { checkConfiguration, loadConfiguration } = await import('@caisson/core');
+    const { describeSelection } = await import('../selection.js');
+    const configuration = await loadConfiguration(loadOptionsOf(flags));
+    const selection = await checkConfiguration(configuration);
+    process.stdout.write(`${describeSelection(selection, configuration)}\n`);
+    done(0);
+  });
 }
+
+function defineSchema(config: Command, done: Done): void {
+  const schema = config
+    .command('schema')
+    .description(
+      'print the JSON Schema of a configuration file, with the options of the installed isolators',
+    );
+  defineConfigurationFlags(schema).action(async (flags: ConfigurationFlags) => {
+    const { configurationSchema, loadConfiguration } = await import('@caisson/core');
+    process.stdout.write(asJson(await configurationSchema(await loadConfiguration(loadOptionsOf(flags)))));
+    done(0);
+  });
+}
+
 const asJson = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 
 /** A configuration file that says the same: JSON is YAML, and the sources are comments. */
 function asYaml({ values, sources, file }: Configuration): string {
   const lines = Object.entries(values)
-    .filter(([, value]) => value !== undefined)
-    .map(([key, value]) => `${key}: ${JSON.stringify(value)} # ${sources[key] ?? 'default'}`);
+    .filter(([, value]) => Object.keys(value ?? {}).length > 0) // what says nothing is left out
+    .map(([key, value]) => `${key}: ${JSON.stringify(value)}${comment(key, sources)}`);
   return `# ${file ?? 'no configuration file'}\n${lines.join('\n')}\n`;
+}
+
+/** Of a value with parts, what comes from elsewhere than the defaults. */
+function comment(key: string, sources: Configuration['sources']): string {
+  const own = sources[key];
+  if (own) return ` # ${own}`;
+  const parts = Object.entries(sources).filter(
+    ([path, source]) => path.startsWith(`${key}.`) && source !== 'default',
+  );
+  const texts = parts.map(([path, source]) => `${path.slice(key.length + 1)}: ${source}`);
+  return ` # ${texts.join('; ') || 'default'}`;
 }

@@ -6,8 +6,8 @@ import { loadOptionsOf } from '../configuration-flags.js';
 import { errors } from '../errors.js';
 import { statusOfError, statusOfSignal, statusOfTermination } from '../exit-status.js';
 import { errorAsObject } from '../report.js';
+import { describeSelection } from '../selection.js';
 import { containerConfigOf } from './container-config.js';
-import { selectionLine } from './selection.js';
 import { SignalForwarding } from './signals.js';
 import { relay } from './terminal.js';
 
@@ -51,7 +51,8 @@ async function runContainer(argv: readonly string[], flags: RunFlags): Promise<E
   const configuration = await loadConfiguration(loadOptionsOf(flags));
   const containerizer = await Containerizer.create(configuration, { transient: true });
   try {
-    if (!flags.quiet && !flags.json) say(selectionLine(containerizer.selection, configuration));
+    if (!flags.quiet && !flags.json)
+      say(`caisson: ${describeSelection(containerizer.selection, configuration)}\n`);
     return await inForeground(containerizer, config, flags);
   } finally {
     await containerizer.close();

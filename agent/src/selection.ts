@@ -4,10 +4,10 @@ const nameOf = ({ launcher = '?', isolation }: Alternative): string =>
   `launcher ${launcher}, isolation ${isolation.length > 0 ? isolation.join(', ') : 'none'}`;
 
 /** Which isolation a container gets, and why not a better one: a line, since it decides what a command may do. */
-export function selectionLine(selection: Selection, { values }: Configuration): string {
+export function describeSelection(selection: Selection, { values }: Configuration): string {
   const skipped = selection.skipped.map(({ index, reasons }) => {
     const alternative = values.alternatives[index];
     return ` (not ${alternative ? nameOf(alternative) : `alternative ${index}`}: ${reasons.join('; ')})`;
   });
-  return `caisson: ${nameOf(selection)}${skipped.join('')}\n`;
+  return `${nameOf(selection)}${skipped.join('')}`;
 }
