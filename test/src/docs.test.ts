@@ -10,7 +10,7 @@ import { Running } from './running.js';
 /** Blocks whose fence names a file: ```ts file=src/index.ts */
 function filesOf(page: string): Map<string, string> {
   const text = readFileSync(join(repository, 'docs', page), 'utf8');
-  const blocks = text.matchAll(/^```\w+ file=(\S+)\n([^]*?)^```$/gm);
+  const blocks = text.matchAll(/^```\w+ file=(\S+)\n([\s\S]*?)^```$/gm);
   return new Map([...blocks].map(([, name = '', content = '']) => [name, content]));
 }
 
