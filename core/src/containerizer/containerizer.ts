@@ -20,7 +20,7 @@ import type { Configuration } from '../configuration/values.js';
 import { coreErrors } from '../errors.js';
 import { combined, type PhaseObserver } from '../hooks/phases.js';
 import type { Generation } from '../plugin-host/generation.js';
-import { prepareGeneration } from '../plugin-host/prepare-generation.js';
+import { type PreparedGeneration, prepareGeneration } from '../plugin-host/prepare-generation.js';
 import type { Selection } from '../plugin-host/selection.js';
 import { parseStrictly } from '../schema-problems.js';
 import type { Core } from './core.js';
@@ -69,8 +69,15 @@ export class Containerizer {
    * @throws what loading and checking throw, before anything is touched; DIRECTORY_IN_USE
    */
   static async create(configuration: Configuration, options: CreateOptions = {}): Promise<Containerizer> {
-    const { log = stderrLogger, transient = false } = options;
-    const prepared = await prepareGeneration(configuration);
+    return Containerizer.start(await prepareGeneration(configuration), configuration, options);
+  }
+
+  /** With isolators that are not looked up by name. */
+  static async start(
+    prepared: PreparedGeneration,
+    configuration: Configuration,
+    { log = stderrLogger, transient = false }: CreateOptions = {},
+  ): Promise<Containerizer> {
     const containerizer = new Containerizer(configuration, log, transient);
     try {
       containerizer.#generation = prepared.create(containerizer.#generationHost());
@@ -180,7 +187,10 @@ export class Containerizer {
    * is refused, and the old one goes on. The directories cannot change.
    */
   async reload(configuration: Configuration): Promise<Selection> {
-    const prepared = await prepareGeneration(configuration);
+    return this.reloadWith(await prepareGeneration(configuration), configuration);
+  }
+
+  async reloadWith(prepared: PreparedGeneration, configuration: Configuration): Promise<Selection> {
     const { workDir, runtimeDir } = configuration.values;
     if (workDir !== this.configuration.values.workDir || runtimeDir !== this.configuration.values.runtimeDir)
       throw coreErrors.CONFIG_INVALID('reload', ['workDir and runtimeDir stay as they are until a restart']);

@@ -15,7 +15,7 @@ import { removeFiles } from './remove-files.js';
 import { decodeWaitStatus } from './wait-status.js';
 
 /** Before destroy() answers that it failed. */
-const RETRIES_MS = [100, 1_000];
+const RETRIES_MS = [50, 250];
 /** Then nobody waits; after the last one only another destroy() tries again. */
 const BACKGROUND_RETRIES_MS = [5_000, 15_000, 60_000, 300_000, 900_000, 3_600_000];
 
