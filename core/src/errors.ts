@@ -255,11 +255,24 @@ export const coreErrors = defineErrors({
     kind: 'failed',
     message: (id: string, why: string) => `the first process of container ${id} cannot be started: ${why}`,
   },
-  POSIX_EXEC_FAILED: {
+  // The same codes for the same failures as the launcher linux has: they become exit statuses 126 and 127.
+  COMMAND_NOT_FOUND: {
     kind: 'invalid',
+    message: (id: string, command: string) =>
+      `container ${id}: command ${JSON.stringify(command)} not found (ENOENT)`,
+    hint: () =>
+      'it is looked up in the PATH of the container; an interpreter that its first line names must be there too',
+  },
+  COMMAND_NOT_EXECUTABLE: {
+    kind: 'invalid',
+    message: (id: string, command: string) =>
+      `container ${id}: command ${JSON.stringify(command)} is not executable (EACCES or ENOEXEC)`,
+    hint: () => 'it must be a program, with the permission to execute it for the user of the container',
+  },
+  POSIX_EXEC_FAILED: {
+    kind: 'failed',
     message: (id: string, command: string, why: string) =>
       `container ${id}: ${command} cannot be executed: ${why}`,
-    hint: () => 'the command is looked up in the PATH of the container; its own messages are in its stderr',
   },
   POSIX_ENDED_AT_GATE: {
     kind: 'failed',

@@ -90,9 +90,9 @@ describe('the store of an isolator', () => {
     const log = new FakeLog();
     const store = new IsolatorStore('acme/a', () => directory.path, log);
     store.set('web', 1);
-    writeFileSync(directory.join('isolators/acme+a.json'), '{"half');
+    writeFileSync(directory.join('isolator.acme+a.json'), '{"half');
     expect(store.get('web')).toBeUndefined();
-    expect(existsSync(directory.join('isolators/acme+a.json.corrupt-1'))).toBe(true);
+    expect(existsSync(directory.join('isolator.acme+a.json.corrupt-1'))).toBe(true);
     expect(log.text).toMatch(/set aside/);
   });
 });

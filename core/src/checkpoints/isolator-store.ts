@@ -1,14 +1,11 @@
-import { mkdirSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Checkpoints, type Logger, messageOf } from '@caisson/plugin-sdk';
 import { coreErrors } from '../errors.js';
 import { readState, setAside, writeState } from './state-file.js';
 
-/** Below a container's runtime directory: one file per isolator. */
-export const ISOLATORS = 'isolators';
-
-/** Names hold no `+`, so two of them never become one. */
-const fileNameOf = (owner: string): string => `${owner.replaceAll('/', '+')}.json`;
+/** In a container's runtime directory, one per isolator. Names hold no `+`, so two of them never become one. */
+const fileNameOf = (owner: string): string => `isolator.${owner.replaceAll('/', '+')}.json`;
 
 /**
  * The store of one isolator: a file in each container's runtime directory, gone with it.
@@ -37,7 +34,6 @@ export class IsolatorStore implements Checkpoints {
   set(containerId: string, value: unknown): void {
     const file = this.#file(containerId);
     if (file === undefined) throw coreErrors.CONTAINER_UNKNOWN(containerId);
-    mkdirSync(join(file, '..'), { recursive: true, mode: 0o700 });
     writeState(file, JSON.stringify(value ?? null));
   }
 
@@ -48,6 +44,6 @@ export class IsolatorStore implements Checkpoints {
 
   #file(containerId: string): string | undefined {
     const directory = this.directoryOf(containerId);
-    return directory === undefined ? undefined : join(directory, ISOLATORS, fileNameOf(this.owner));
+    return directory === undefined ? undefined : join(directory, fileNameOf(this.owner));
   }
 }

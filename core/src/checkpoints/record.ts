@@ -52,6 +52,8 @@ export interface ContainerRecord extends Omit<z.output<typeof RecordSchema>, 'pl
 const PENDING = 'record.pending.json';
 const LAUNCHED = 'record.json';
 
+export const isRecord = (name: string): boolean => name === PENDING || name === LAUNCHED;
+
 export function writePendingRecord(directory: string, record: ContainerRecord): void {
   writeState(join(directory, PENDING), JSON.stringify(record));
 }

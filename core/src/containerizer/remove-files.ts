@@ -1,5 +1,8 @@
-import { rmSync } from 'node:fs';
+import { readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { failpoint } from '@caisson/plugin-sdk/failpoint';
+import { isRecord } from '../checkpoints/record.js';
+import { isSetAside } from '../checkpoints/state-file.js';
 import type { Place } from './place.js';
 import { removeSandbox } from './sandbox.js';
 
@@ -7,5 +10,32 @@ import { removeSandbox } from './sandbox.js';
 export async function removeFiles(place: Place, keepSandbox = false): Promise<void> {
   await removeSandbox(place, keepSandbox);
   failpoint('remove.sandbox');
-  rmSync(place.runtimeDirectory, { recursive: true, force: true });
+  removeState(place.runtimeDirectory);
+}
+
+/** What was set aside stays, for somebody to look at, and the directory with it. */
+function removeState(directory: string): void {
+  const names = namesIn(directory);
+  const kept = names.filter(isSetAside);
+  const gone = names.filter((name) => !isSetAside(name));
+  for (const name of gone.sort((a, b) => Number(isRecord(a)) - Number(isRecord(b))))
+    rmSync(join(directory, name), { recursive: true, force: true });
+  if (kept.length === 0) removeDirectory(directory);
+}
+
+function namesIn(directory: string): string[] {
+  try {
+    return readdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
+}
+
+function removeDirectory(directory: string): void {
+  try {
+    rmdirSync(directory);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+  }
 }

@@ -36,7 +36,8 @@ export async function reportPlugins(configuration: Configuration): Promise<Plugi
     ...each.launchers.map((name) => reportLauncher(each, name, catalogue)),
     ...each.isolators.map((name) => reportIsolator(each, name, catalogue, configuration)),
   ]);
-  return (await Promise.all(reports)).map((report) => ({
+  const lines = (await Promise.all(reports)).filter((line) => line !== undefined);
+  return lines.map((report) => ({
     ...report,
     enabled: enabled.has(report.kind === 'launcher' ? `launcher/${report.name}` : report.name),
   }));
@@ -78,10 +79,11 @@ async function reportIsolator(
   name: string,
   catalogue: Catalogue,
   configuration: Configuration,
-): Promise<Line> {
+): Promise<Line | undefined> {
   const line = lineOf('isolator', name, each);
   try {
     const isolator = await catalogue.isolator(name);
+    if (isolator.name !== name) return undefined; // an alias
     const launcher = await catalogue.launcher(launcherAskedFor([isolator]));
     const reasons = [isolator, launcher].flatMap((needed) =>
       hostProblems(needed.name, needed.definition.requires ?? {}, currentHost()),

@@ -158,7 +158,7 @@ const endOf = (child: ChildProcess): Promise<number> =>
     child.once('exit', (code, signal) => resolve(encodeWaitStatus(code, signal)));
   });
 
-/** Resolves when the exec has closed the report. @throws POSIX_EXEC_FAILED, POSIX_ENDED_AT_GATE */
+/** Resolves when the exec has closed the report. @throws COMMAND_NOT_FOUND, COMMAND_NOT_EXECUTABLE, POSIX_EXEC_FAILED, POSIX_ENDED_AT_GATE */
 async function openGate(
   id: string,
   child: ChildProcess,
@@ -169,19 +169,16 @@ async function openGate(
   const result = parseReport(await report);
   if (result === 'executed') return;
   if (result === 'ended at the gate') throw coreErrors.POSIX_ENDED_AT_GATE(id);
-  throw coreErrors.POSIX_EXEC_FAILED(
-    id,
-    executable ?? argv[0]!,
-    EXEC_STATUS[result.status] ?? `status ${result.status}`,
-  );
+  throw execFailure(id, executable ?? argv[0]!, result.status);
 }
 
 /** As shells report a failed exec (POSIX, Shell Command Language, 2.8.2). */
-const EXEC_STATUS: Readonly<Record<number, string>> = {
-  [SETUP_FAILED]: 'its oom_score_adj could not be set',
-  126: 'it is not executable (EACCES or ENOEXEC)',
-  127: 'it was not found (ENOENT)',
-};
+function execFailure(id: string, command: string, status: number): Error {
+  if (status === 127) return coreErrors.COMMAND_NOT_FOUND(id, command);
+  if (status === 126) return coreErrors.COMMAND_NOT_EXECUTABLE(id, command);
+  const why = status === SETUP_FAILED ? 'its oom_score_adj could not be set' : `status ${status}`;
+  return coreErrors.POSIX_EXEC_FAILED(id, command, why);
+}
 
 const readAll = (stream: Readable): Promise<string> =>
   new Promise((resolve) => {

@@ -36,10 +36,20 @@ export function requireSupportedConfig(config: Readonly<ContainerConfig>): void 
       'commands that begin with "-": the shell takes them for options',
       'argv',
     );
+  requireShellNames(config.environment ?? {}, 'the configuration of the container');
+}
+
+/** dash drops other variables without a word, and bash takes some of them for functions. */
+function requireShellNames(environment: Readonly<Record<string, string>>, who: string): void {
+  const other = Object.keys(environment).find((name) => !/^[A-Za-z_][A-Za-z0-9_]*$/.test(name));
+  if (other === undefined) return;
+  const what = `variables such as ${JSON.stringify(other)}: a shell hands on only names like A_1`;
+  throw coreErrors.POSIX_UNSUPPORTED(what, who);
 }
 
 /** @throws POSIX_UNSUPPORTED with the isolators that asked */
 export function requireSupportedPlan(plan: LaunchPlan): void {
+  requireShellNames(plan.data.environment, 'an isolator');
   for (const [part, what] of Object.entries(PLAN_WISHES)) {
     const who = plan.askedBy(part as keyof LaunchPlanData);
     if (who.length > 0) throw coreErrors.POSIX_UNSUPPORTED(what, who.join(' and '));
