@@ -17,7 +17,6 @@ export function adoptContainer(
     id: container.id,
     state,
     pair: {
-      supervisorPid: state.supervisor.pid,
       supervisor: openByIdentity(state.supervisor),
       container: openByIdentity(state.process),
     },

@@ -119,14 +119,14 @@ function processOf(
   container: Container,
   { table, values }: CompiledLaunch,
   descriptors: LaunchDescriptors,
-  { supervisorPid, supervisor, container: pidfd, report, tracking }: Started,
+  { supervisor, container: pidfd, report, tracking }: Started,
   state: LinuxLauncherState,
   { reaper, cgroups, patienceMs }: ForkContext,
 ): LinuxProcess {
   return new LinuxProcess({
     id: container.id,
     state,
-    pair: { supervisorPid, supervisor, container: pidfd },
+    pair: { supervisor, container: pidfd },
     statusPath: statusFile(container),
     reaper,
     cgroups,

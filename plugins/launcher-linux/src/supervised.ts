@@ -1,6 +1,6 @@
 import { closeSync } from 'node:fs';
-import { type Reaper, reapChild } from '@caisson/linux/process';
-import { exitStatusOf, pidfdSendSignal, pollReadable } from '@caisson/linux/syscalls';
+import type { Reaper } from '@caisson/linux/process';
+import { exitStatusOf, P_PIDFD, pidfdSendSignal, pollReadable, WAIT, waitid } from '@caisson/linux/syscalls';
 import { type RecordedEnd, readStatusFile } from './status-file.js';
 
 const SIGKILL = 9;
@@ -10,7 +10,6 @@ const SIGKILL = 9;
  * could be somebody else's by now (threat model N12).
  */
 export interface SupervisedPair {
-  readonly supervisorPid: number;
   /** Undefined: it has ended. */
   readonly supervisor: number | undefined;
   readonly container: number | undefined;
@@ -26,14 +25,24 @@ export async function supervisorEnd(
   reaper: Reaper,
 ): Promise<RecordedEnd | undefined> {
   if (pair.supervisor !== undefined) await supervisorEnded(pair.supervisor, pair.container, reaper);
-  reapChild(pair.supervisorPid);
+  if (pair.supervisor !== undefined) reap(pair.supervisor);
   const recorded = readStatusFile(statusPath);
   if (recorded || pair.container === undefined) return recorded;
   // The parent-death signal has been sent; this is for the moment before the container had asked for it.
   pidfdSendSignal(pair.container, SIGKILL);
   await readable(pair.container, reaper);
   const status = exitStatusOf(pair.container);
-  return status === undefined ? undefined : { status, executed: true };
+  // Nobody saw whether it was executed: a launch that is under way takes it as failed.
+  return status === undefined ? undefined : { status, executed: false };
+}
+
+/** By pidfd: a supervisor of an earlier agent is no child of ours, and its pid may be another child's by now. */
+function reap(pidfd: number): void {
+  try {
+    waitid(P_PIDFD, pidfd, WAIT.WEXITED | WAIT.WNOHANG);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ECHILD') throw error;
+  }
 }
 
 /** What is left to a supervisor whose container has ended takes some 0.1 ms. */

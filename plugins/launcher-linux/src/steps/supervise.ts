@@ -30,9 +30,8 @@ export const supervise: LaunchStep = {
     closeExcept(held, (first, last) => table.call('close_range', [first, last, 0]));
     // The agent's working directory would keep its filesystem busy.
     table.call('chdir', [table.string('/')]);
-    const status = table.memory(STATUS_BYTES);
-    if (entersPidNamespace(plan)) waitForJoiner(container, status, table);
-    waitForEnd(entersPidNamespace(plan) ? undefined : container, status, table);
+    if (entersPidNamespace(plan)) waitForJoiner(container, table);
+    waitForEnd(entersPidNamespace(plan) ? undefined : container, table);
   },
 };
 
@@ -40,36 +39,44 @@ export const supervise: LaunchStep = {
  * Waits, and tells whether the command was executed: execve(2) resets the termination signal to SIGCHLD, and a child
  * without it is found by wait4(2) with __WCLONE alone. A pipe that closes could be a death as well as an exec (N11).
  */
-function waitForEnd(pid: ResultReference | undefined, status: DataPointer, table: LaunchTable): void {
+function waitForEnd(pid: ResultReference | undefined, table: LaunchTable): void {
   const [again, executed] = [new Label('wait again'), new Label('executed')];
   const info = table.memory(INFO_BYTES);
   const [kind, id] = pid ? [P_PID, pid] : [P_ALL, 0];
   table.place(again);
   const options = WEXITED | WNOWAIT | __WALL;
   table.call('waitid', [kind, id, info, options, 0], { tolerate: ['EINTR'], orElse: again });
-  const early = [pid ?? -1, status, __WCLONE | WNOHANG, 0];
-  table.call('wait4', early, { tolerate: ['ECHILD'], orElse: executed });
-  leave(status, ENDED.beforeExec, table);
+  const early = statusMemory(ENDED.beforeExec, table);
+  const wait = [pid ?? -1, early, __WCLONE | WNOHANG, 0];
+  table.call('wait4', wait, { tolerate: ['ECHILD'], orElse: executed });
+  leave(early, table);
   table.place(executed);
+  const status = statusMemory(ENDED.executed, table);
   table.call('wait4', [pid ?? -1, status, 0, 0]);
-  leave(status, ENDED.executed, table);
+  leave(status, table);
 }
 
-function leave(status: DataPointer, how: number, table: LaunchTable): void {
-  const mark = Buffer.alloc(4);
-  mark.writeUInt32LE(how, 0);
-  table.call('pwrite64', [DESCRIPTOR.status, table.bytes(mark), 4, 4]);
-  table.call('pwrite64', [DESCRIPTOR.status, status, 4, 0]);
+/** What the status file will hold, but for the wait status, which wait4(2) puts into its first four bytes. */
+function statusMemory(how: number, table: LaunchTable): DataPointer {
+  const record = Buffer.alloc(STATUS_BYTES);
+  record.writeUInt32LE(how, 4);
+  return table.bytes(record);
+}
+
+/** In one write: killed between two, a supervisor would leave half a status. */
+function leave(status: DataPointer, table: LaunchTable): void {
+  table.call('pwrite64', [DESCRIPTOR.status, status, STATUS_BYTES, 0], { expect: STATUS_BYTES });
   table.call('exit_group', [0]);
 }
 
 /** The process that stayed outside has ended: if well, it has left the container to us; if not, its end is the status. */
-function waitForJoiner(joiner: ResultReference, status: DataPointer, table: LaunchTable): void {
+function waitForJoiner(joiner: ResultReference, table: LaunchTable): void {
   const [again, joined] = [new Label('wait again'), new Label('joined')];
+  const status = statusMemory(ENDED.beforeExec, table);
   table.place(again);
   table.call('wait4', [joiner, status, __WALL, 0], { tolerate: ['EINTR'], orElse: again });
-  table.jumpIfEqual(table.valueAt(status), 0, joined);
-  leave(status, ENDED.beforeExec, table);
+  table.jumpIfEqual(table.compute(table.valueAt(status), { mask: 0xffff }), 0, joined);
+  leave(status, table);
   table.place(joined);
 }
 
