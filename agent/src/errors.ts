@@ -19,8 +19,8 @@ export const errors = defineErrors({
   },
   FLAG_INVALID: {
     kind: 'invalid',
-    message: (flag: string, value: string, _expected: string) =>
+    message: (flag: string, value: string, _example: string) =>
       `${flag} ${JSON.stringify(value)} is not understood`,
-    hint: (_flag: string, _value: string, expected: string) => `write it like ${expected}`,
+    hint: (flag: string, _value: string, example: string) => `write it like ${flag} ${example}`,
   },
 });

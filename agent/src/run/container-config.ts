@@ -30,6 +30,8 @@ export interface Caller {
   readonly windowSize?: ContainerConfig['windowSize'];
 }
 
+const RLIMIT_EXAMPLE = 'NOFILE=1024:2048';
+
 /** Throws FLAG_INVALID. */
 export function containerConfigOf(
   argv: readonly string[],
@@ -52,9 +54,10 @@ export function containerConfigOf(
     sharePidNamespace: flags.sharePidNamespace,
     privileged: flags.privileged,
     capabilities: Object.keys(capabilities).length > 0 ? capabilities : undefined,
-    rlimits: pairs('--rlimit', 'NOFILE=1024:2048', flags.rlimit, rlimitOf),
+    rlimits: pairs('--rlimit', RLIMIT_EXAMPLE, flags.rlimit, rlimitOf),
     noNewPrivileges: flags.allowNewPrivileges ? false : undefined,
-    oomScoreAdj: flags.oomScoreAdj === undefined ? undefined : numberOf('--oom-score-adj', flags.oomScoreAdj),
+    oomScoreAdj:
+      flags.oomScoreAdj === undefined ? undefined : numberOf('--oom-score-adj', flags.oomScoreAdj, '-500'),
     init: flags.init,
     stdio: flags.terminal ? 'terminal' : 'inherit',
     windowSize: flags.terminal ? caller.windowSize : undefined,
@@ -75,18 +78,19 @@ function environmentOf(flags: ContainerFlags, caller: Caller): Record<string, st
 }
 
 const amounts = (flag: string, values: readonly string[] | undefined) =>
-  pairs(flag, 'mem=64', values, (value) => numberOf(flag, value));
+  pairs(flag, 'mem=64', values, (value) => numberOf(flag, value, 'mem=64'));
 
 /** `1024:2048` is soft and hard, `1024` both. */
 function rlimitOf(text: string): { soft: number | 'unlimited'; hard: number | 'unlimited' } {
   const [soft = '', hard = soft, ...more] = text.split(':');
-  if (more.length > 0) throw errors.FLAG_INVALID('--rlimit', text, 'NOFILE=1024:2048');
-  const limitOf = (limit: string) => (limit === 'unlimited' ? limit : numberOf('--rlimit', limit));
+  if (more.length > 0) throw errors.FLAG_INVALID('--rlimit', text, RLIMIT_EXAMPLE);
+  const limitOf = (limit: string) =>
+    limit === 'unlimited' ? limit : numberOf('--rlimit', limit, RLIMIT_EXAMPLE);
   return { soft: limitOf(soft), hard: limitOf(hard) };
 }
 
-function numberOf(flag: string, text: string): number {
-  if (!/^-?\d+(\.\d+)?$/.test(text)) throw errors.FLAG_INVALID(flag, text, 'a number such as 100');
+function numberOf(flag: string, text: string, example: string): number {
+  if (!/^-?\d+(\.\d+)?$/.test(text)) throw errors.FLAG_INVALID(flag, text, example);
   return Number(text);
 }
 
@@ -107,7 +111,7 @@ function pairs<Value>(
   return Object.fromEntries(
     texts.map((text) => {
       const equals = text.indexOf('=');
-      if (equals < 1) throw errors.FLAG_INVALID(flag, text, `${flag} ${example}`);
+      if (equals < 1) throw errors.FLAG_INVALID(flag, text, example);
       return [text.slice(0, equals), parse(text.slice(equals + 1))];
     }),
   );
