@@ -28,20 +28,32 @@ function prepare(): Promise<void> {
   return ready;
 }
 
-/** A zombie that the event loop's own SIGCHLD handler has not taken by now is one that we inherited. */
-function reapOrphanZombies(): void {
-  for (const { pid, ppid, state } of listProcesses())
-    if (ppid === process.pid && state === 'Z') reapChild(pid);
+const zombies = (): Set<number> =>
+  new Set(
+    listProcesses()
+      .filter(({ ppid, state }) => ppid === process.pid && state === 'Z')
+      .map(({ pid }) => pid),
+  );
+
+/**
+ * Reaps our zombies that were ones a turn of the event loop ago too: Node has taken its own children by then, and would
+ * never say `exit` of one that we take from it.
+ */
+function reapOrphans(before: ReadonlySet<number>): Set<number> {
+  const now = zombies();
+  for (const pid of now) if (before.has(pid)) reapChild(pid);
+  return now;
 }
 
 /** The differences that remain once the kernel had its time. */
 async function remaining(before: Census, options: WithCensusOptions): Promise<string[]> {
   const deadline = performance.now() + (options.patienceMs ?? 2000);
-  for (let pause = 0; ; pause = Math.min(2 * pause + 1, 100)) {
+  let seen = new Set<number>();
+  for (let pause = 1; ; pause = Math.min(2 * pause + 1, 100)) {
     const differences = compareCensus(before, takeCensus(options));
     if (differences.length === 0 || performance.now() > deadline) return differences;
     await sleep(pause);
-    if (options.reapOrphans) reapOrphanZombies();
+    if (options.reapOrphans) seen = reapOrphans(seen);
   }
 }
 
