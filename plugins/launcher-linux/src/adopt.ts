@@ -1,6 +1,7 @@
 import type { Cgroups } from '@caisson/linux/cgroups';
 import { openByIdentity, type Reaper } from '@caisson/linux/process';
 import type { Container, LauncherState } from '@caisson/plugin-sdk';
+import { oldestChild } from './children.js';
 import { statusFile } from './descriptors.js';
 import { type LinuxLauncherState, LinuxProcess } from './linux-process.js';
 import { findTrackingGroup } from './tracking-group.js';
@@ -13,13 +14,15 @@ export function adoptContainer(
   cgroups: Cgroups,
 ): LinuxProcess | undefined {
   if (!isOurs(state)) return undefined;
+  const supervisor = openByIdentity(state.supervisor);
+  const first = openByIdentity(state.process);
+  const joined = state.joins && supervisor !== undefined && first === undefined;
+  const child = joined ? oldestChild(state.supervisor.pid) : undefined;
   return new LinuxProcess({
     id: container.id,
     state,
-    pair: {
-      supervisor: openByIdentity(state.supervisor),
-      container: openByIdentity(state.process),
-    },
+    pid: child?.pid ?? state.process.pid,
+    pair: { supervisor, container: child?.pidfd ?? first },
     statusPath: statusFile(container),
     reaper,
     cgroups,

@@ -13,6 +13,7 @@ import { type LinuxLauncherState, LinuxProcess } from './linux-process.js';
 import { ReportReader } from './report-reader.js';
 import { spawnImage } from './spawn-image.js';
 import type { LaunchStep } from './step.js';
+import { entersPidNamespace } from './steps/join-namespaces.js';
 import { readable } from './supervised.js';
 import { createTrackingGroup, type TrackingGroup } from './tracking-group.js';
 
@@ -112,6 +113,7 @@ async function gatedProcess(
     supervisor: identityOf(started.supervisorPid, started.supervisor),
     process: identityOf(message.pid, started.container),
     init: plan.init,
+    joins: entersPidNamespace(plan),
   };
 }
 
@@ -126,6 +128,7 @@ function processOf(
   return new LinuxProcess({
     id: container.id,
     state,
+    pid: state.process.pid,
     pair: { supervisor, container: pidfd },
     statusPath: statusFile(container),
     reaper,

@@ -9,9 +9,9 @@ import {
   type LauncherState,
   withCause,
 } from '@caisson/plugin-sdk';
+import { oldestChild, openChild } from './children.js';
 import { endContainer } from './end-container.js';
 import { errors } from './errors.js';
-import { commandOfInit } from './init-command.js';
 import { launchError } from './launch-error.js';
 import type { LaunchTable } from './launch-table.js';
 import type { ReportReader } from './report-reader.js';
@@ -26,6 +26,8 @@ export interface LinuxLauncherState extends LauncherState {
   readonly process: ProcessIdentity;
   /** The first process is an init: signals are for its first child. */
   readonly init: boolean;
+  /** It joins a pid namespace: the container is a process that `process` starts there, and leaves to the supervisor. */
+  readonly joins: boolean;
 }
 
 /** The gate of a process that waits there, and how to read what it says. */
@@ -41,6 +43,7 @@ export interface Gate {
 export interface LinuxProcessParts {
   readonly id: string;
   readonly state: LinuxLauncherState;
+  readonly pid: number;
   readonly pair: SupervisedPair;
   readonly statusPath: string;
   readonly reaper: Reaper;
@@ -58,22 +61,25 @@ export class LinuxProcess implements ContainerProcess {
   readonly #firstProcessEnded: Promise<RecordedEnd | undefined>;
   #settle: (status: number | undefined) => void = () => {};
   #gate: Gate | undefined;
+  #pid: number;
   #allGone = false;
   #closed = false;
 
   constructor(private readonly parts: LinuxProcessParts) {
+    this.#pid = parts.pid;
     this.#gate = parts.gate;
     this.terminal = parts.terminal;
     this.exited = new Promise((resolve) => {
       this.#settle = resolve;
     });
-    this.#firstProcessEnded = supervisorEnd(parts.pair, parts.statusPath, parts.reaper);
+    this.#firstProcessEnded = supervisorEnd(parts.pair, parts.statusPath, parts.reaper, parts.state.joins);
     // What does not die is reported by `destroy`, which tries again.
     this.#firstProcessEnded.then(() => this.#endTheRest()).catch(() => {});
   }
 
+  /** Another one after `release`, if the container has joined a pid namespace. */
   get pid(): number {
-    return this.parts.state.process.pid;
+    return this.#pid;
   }
 
   get state(): LinuxLauncherState {
@@ -96,12 +102,12 @@ export class LinuxProcess implements ContainerProcess {
   signal(signal: number): boolean {
     const { container } = this.parts.pair;
     if (this.#allGone || container === undefined) return false;
-    const command = this.state.init ? commandOfInit(this.pid) : undefined;
-    if (command === undefined) return pidfdSendSignal(container, signal);
+    const command = this.state.init ? oldestChild(this.pid) : undefined;
+    if (!command) return pidfdSendSignal(container, signal);
     try {
-      return pidfdSendSignal(command, signal);
+      return pidfdSendSignal(command.pidfd, signal);
     } finally {
-      closeSync(command);
+      closeSync(command.pidfd);
     }
   }
 
@@ -109,7 +115,9 @@ export class LinuxProcess implements ContainerProcess {
   async destroy(): Promise<void> {
     this.#shutGate();
     if (this.#allGone) return;
-    const { pair, cgroups, id } = this.parts;
+    const { pair, cgroups, id, tracking } = this.parts;
+    // It may be about to join: then there are two of them.
+    if (this.state.joins) tracking?.end().catch(() => {});
     if (!(await endContainer(pair, this.pid, this.#firstProcessEnded, cgroups)))
       throw errors.PROCESS_LIVES_ON(id, [this.pid]);
     await this.#endTheRest();
@@ -127,9 +135,9 @@ export class LinuxProcess implements ContainerProcess {
   async #executed({ report, table, values, patienceMs }: Gate): Promise<void> {
     for (;;) {
       const message = await report.next(patienceMs());
-      if (message.kind === 'pid') continue;
-      if (message.kind === 'failure') throw launchError(this.parts.id, table, values, message.record);
-      break;
+      if (message.kind === 'pid') this.#joined(message.pid);
+      else if (message.kind === 'failure') throw launchError(this.parts.id, table, values, message.record);
+      else break;
     }
     const { container } = this.parts.pair;
     if (this.state.init || container === undefined || runsCommand(this.pid, container)) return;
@@ -142,6 +150,16 @@ export class LinuxProcess implements ContainerProcess {
       command,
       signal ?? (exitCode === undefined ? 'an unknown cause' : `exit ${exitCode}`),
     );
+  }
+
+  /** The process in the pid namespace that was joined: from here on it is the container. */
+  #joined(pid: number): void {
+    const { pair, state } = this.parts;
+    const joined = state.joins ? openChild(pid, state.supervisor.pid) : undefined;
+    if (!joined) return;
+    if (pair.container !== undefined) closeSync(pair.container);
+    pair.container = joined.pidfd;
+    this.#pid = joined.pid;
   }
 
   #shutGate(): void {

@@ -12,7 +12,7 @@ const SIGKILL = 9;
 export interface SupervisedPair {
   /** Undefined: it has ended. */
   readonly supervisor: number | undefined;
-  readonly container: number | undefined;
+  container: number | undefined;
 }
 
 /**
@@ -23,9 +23,12 @@ export async function supervisorEnd(
   pair: SupervisedPair,
   statusPath: string,
   reaper: Reaper,
+  joins: boolean,
 ): Promise<RecordedEnd | undefined> {
-  if (pair.supervisor !== undefined) await supervisorEnded(pair.supervisor, pair.container, reaper);
-  if (pair.supervisor !== undefined) reap(pair.supervisor);
+  if (pair.supervisor !== undefined) {
+    await supervisorEnded(pair.supervisor, joins ? undefined : pair.container, reaper);
+    reap(pair.supervisor);
+  }
   const recorded = readStatusFile(statusPath);
   if (recorded || pair.container === undefined) return recorded;
   // The parent-death signal has been sent; this is for the moment before the container had asked for it.

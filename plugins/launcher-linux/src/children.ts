@@ -1,0 +1,42 @@
+import { closeSync, readFileSync } from 'node:fs';
+import { readStat } from '@caisson/linux/proc';
+import { pidfdOpen } from '@caisson/linux/syscalls';
+
+/** A process by both of its names. */
+export interface Child {
+  readonly pid: number;
+  readonly pidfd: number;
+}
+
+/**
+ * The child of a process that was born first: of an init, the command; of a supervisor, the container. Undefined if it has
+ * none (any more).
+ */
+export function oldestChild(parent: number): Child | undefined {
+  try {
+    // In the order in which they were born (proc_pid_task_tid_children(5)): the command came before any orphan.
+    const [pid] = readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1').split(' ').map(Number);
+    return pid ? openChild(pid, parent) : undefined;
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+}
+
+/** Undefined unless it is a child of `parent`: a number that was told may be another process's by now (threat model N12). */
+export function openChild(pid: number, parent: number): Child | undefined {
+  let pidfd: number;
+  try {
+    pidfd = pidfdOpen(pid);
+  } catch (error) {
+    if (isGone(error)) return undefined;
+    throw error;
+  }
+  if (readStat(pid)?.ppid === parent) return { pid, pidfd };
+  closeSync(pidfd);
+  return undefined;
+}
+
+// EINVAL: no number of a process at all.
+const isGone = (error: unknown): boolean =>
+  ['ENOENT', 'ESRCH', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? '');
