@@ -111,6 +111,7 @@ export function prctl(option: number, ...args: number[]): number {
 }
 
 const PIDFD_GET_INFO = 0xc040ff0b;
+const PIDFD_INFO_PID = 1n;
 const PIDFD_INFO_EXIT = 1n << 3n;
 
 /**
@@ -126,6 +127,13 @@ export function exitStatusOf(pidfd: number): number | undefined {
 
 const handle = Buffer.alloc(8 + 128);
 const mountId = Buffer.alloc(4);
+
+/** The parent of a process that has not been reaped (PIDFD_GET_INFO, since Linux 6.13). Undefined if the kernel can't tell. */
+export function parentOf(pidfd: number): number | undefined {
+  const info = Buffer.alloc(64);
+  info.writeBigUInt64LE(PIDFD_INFO_PID, 0);
+  return Number(ioctlNative(pidfd, PIDFD_GET_INFO, info)) < 0 ? undefined : info.readUInt32LE(24);
+}
 
 /** The file handle of a descriptor, in hexadecimal; undefined where the filesystem has none (pidfs: before 6.14). */
 export function fileHandle(fd: number): string | undefined {

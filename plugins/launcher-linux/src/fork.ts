@@ -1,7 +1,9 @@
 import { closeSync } from 'node:fs';
+import { isErrno } from '@caisson/linux';
 import type { Cgroups } from '@caisson/linux/cgroups';
+import { readStat } from '@caisson/linux/proc';
 import { identityOf, type Reaper, reapChild } from '@caisson/linux/process';
-import { P_PID, pidfdOpen, pidfdSendSignal, WAIT, waitid } from '@caisson/linux/syscalls';
+import { P_PID, parentOf, pidfdOpen, pidfdSendSignal, WAIT, waitid } from '@caisson/linux/syscalls';
 import type { Container, LaunchPlanData } from '@caisson/plugin-sdk';
 import { failpoint } from '@caisson/plugin-sdk/failpoint';
 import { type CompiledLaunch, compileLaunch } from './compile.js';
@@ -103,8 +105,9 @@ async function gatedProcess(
   if (message.kind === 'end') throw errors.SUPERVISOR_ENDED(container.id, 'before the container existed');
   if (message.kind === 'failure')
     throw launchError(container.id, launch.table, launch.values, message.record);
-  // The supervisor reaps it only once it has ended, and it waits at the gate: the pid is its own.
-  started.container = pidfdOpen(message.pid);
+  started.container = pidfdOfGrandchild(message.pid, started.supervisorPid);
+  if (started.container === undefined)
+    throw await earlyEnd(container.id, launch, started.report, patienceMs());
   if (!plan.namespaces.create.includes('pid')) {
     started.tracking = createTrackingGroup(container, cgroups);
     started.tracking.add(message.pid);
@@ -117,11 +120,40 @@ async function gatedProcess(
   };
 }
 
+/**
+ * Its mounts may have failed, and the supervisor may have reaped it, before we look: then its pid is nobody's, or another
+ * process's, but none of the supervisor's children (threat model N12). The supervisor is our child, so its pid is its own.
+ */
+function pidfdOfGrandchild(pid: number, supervisorPid: number): number | undefined {
+  let pidfd: number;
+  try {
+    pidfd = pidfdOpen(pid);
+  } catch (error) {
+    if (isErrno(error, 'ESRCH')) return undefined;
+    throw error;
+  }
+  if ((parentOf(pidfd) ?? readStat(pid)?.ppid) === supervisorPid) return pidfd;
+  closeSync(pidfd);
+  return undefined;
+}
+
+async function earlyEnd(
+  id: string,
+  { table, values }: CompiledLaunch,
+  report: ReportReader,
+  patienceMs: number,
+): Promise<Error> {
+  const message = await report.next(patienceMs);
+  return message.kind === 'failure'
+    ? launchError(id, table, values, message.record)
+    : errors.SUPERVISOR_ENDED(id, 'before the container reached its gate');
+}
+
 function processOf(
   container: Container,
   { table, values }: CompiledLaunch,
   descriptors: LaunchDescriptors,
-  { supervisor, container: pidfd, report, tracking }: Started,
+  { supervisorPid, supervisor, container: pidfd, report, tracking }: Started,
   state: LinuxLauncherState,
   { reaper, cgroups, patienceMs }: ForkContext,
 ): LinuxProcess {
@@ -129,7 +161,7 @@ function processOf(
     id: container.id,
     state,
     pid: state.process.pid,
-    pair: { supervisor, container: pidfd },
+    pair: { supervisorPid, supervisor, container: pidfd },
     statusPath: statusFile(container),
     reaper,
     cgroups,

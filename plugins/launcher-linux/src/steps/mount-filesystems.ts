@@ -42,7 +42,7 @@ const resolutionFor = ({ type }: Mount): Resolution =>
 function openTarget(mount: Mount, table: LaunchTable, done: Label): ResultReference {
   const { target, createTarget, optional } = mount;
   const resolution = resolutionFor(mount);
-  const directory = !isBind(mount);
+  const directory = !isBind(mount) || createTarget === 'directory';
   if (optional && !createTarget)
     return table.openInside(target, { resolution, directory, tolerate: ['ENOENT', 'ENOTDIR'], orElse: done });
   if (!createTarget) return table.openInside(target, { resolution, directory });
