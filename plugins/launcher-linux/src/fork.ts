@@ -153,7 +153,7 @@ function processOf(
   container: Container,
   { table, values }: CompiledLaunch,
   descriptors: LaunchDescriptors,
-  { supervisorPid, supervisor, container: pidfd, report, tracking }: Started,
+  { supervisor, container: pidfd, report, tracking }: Started,
   state: LinuxLauncherState,
   { reaper, cgroups, patienceMs }: ForkContext,
 ): LinuxProcess {
@@ -161,7 +161,7 @@ function processOf(
     id: container.id,
     state,
     pid: state.process.pid,
-    pair: { supervisorPid, supervisor, container: pidfd },
+    pair: { supervisor, container: pidfd },
     statusPath: statusFile(container),
     reaper,
     cgroups,
