@@ -28,12 +28,13 @@ export class Cgroup {
     return this.hierarchy.cgroup(joinPath(this.path, name));
   }
 
+  /** False too for a control file. */
   exists(): boolean {
     try {
       close(this.openDirectory());
       return true;
     } catch (error) {
-      if (isErrno(error, 'ENOENT')) return false;
+      if (isErrno(error, 'ENOENT', 'ENOTDIR')) return false;
       throw error;
     }
   }

@@ -1,6 +1,11 @@
 export { Cgroup } from './cgroup.js';
+export { CgroupError } from './cgroup-error.js';
 export { Cgroups } from './cgroups.js';
+export { ContainerCgroups, type ContainerCgroupsSettings } from './container-cgroups.js';
+export { type CgroupContainer, ownsCgroups } from './container-path.js';
 export { enableControllers } from './controllers.js';
 export { freeze, killAll, removeAll, thaw } from './end-of-life.js';
+export { enterCgroup } from './enter.js';
 export { Hierarchy } from './hierarchy.js';
+export { withLock } from './lock.js';
 export { type StopWatching, watchEvent, watchFile, watchPopulated } from './watch.js';

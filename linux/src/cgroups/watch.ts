@@ -63,13 +63,15 @@ export function watchEvent(
   const control = cgroup.hierarchy.open(joinPath(cgroup.path, file), O.O_RDONLY);
   const event = eventfd();
   const count = Buffer.alloc(8);
-  const stop = repeatedly(reaper, event, EPOLLIN, () => readSync(event, count), callback, [event, control]);
+  const stop = repeatedly(reaper, event, EPOLLIN, () => readSync(event, count), callback, [event]);
   try {
     cgroup.write('cgroup.event_control', `${event} ${control} ${argument}`.trimEnd());
     return stop;
   } catch (error) {
     stop();
     throw error;
+  } finally {
+    close(control); // the kernel needs it for the registration alone: an agent watches many cgroups
   }
 }
 
