@@ -11,12 +11,13 @@ const environmentName = text.refine(
 
 const amount = z.number().nonnegative();
 
-/** Scalars: `cpus` in cores, `mem` and `disk` in MiB, `gpus` whole. */
+/** Scalars: `cpus` in cores, `mem` and `disk` in MiB, `gpus` and `pids` (processes and threads at once) whole. */
 export const ResourcesSchema = z.strictObject({
   cpus: amount.optional(),
   mem: amount.optional(),
   disk: amount.optional(),
   gpus: amount.optional(),
+  pids: z.number().int().positive().optional(),
 });
 export type Resources = z.infer<typeof ResourcesSchema>;
 
@@ -81,6 +82,13 @@ export const ContainerConfigSchema = z.strictObject({
   rlimits: z.partialRecord(z.enum(RLIMIT_NAMES), RlimitSchema).optional(),
   /** Default true (PR_SET_NO_NEW_PRIVS). */
   noNewPrivileges: z.boolean().optional(),
+  /**
+   * A nested container is counted and limited with the one that it is nested in. False: it has cgroups, and limits, of its own
+   * within those; only directly below an outermost container. Default true.
+   */
+  shareCgroups: z.boolean().optional(),
+  /** The network class that cgroups/net_cls gives it: a handle of its pool, major << 16 | minor. Default: the next free one. */
+  netClsClassid: z.number().int().min(0x10001).max(0xffffffff).optional(),
   /** -1000 to 1000, default 0: never the agent's own. */
   oomScoreAdj: z.number().int().min(-1000).max(1000).optional(),
   /** An init that reaps zombies, as the container's first process. */

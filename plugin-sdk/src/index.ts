@@ -2,6 +2,7 @@ import 'reflect-metadata';
 
 export { Container as InjectionContainer, ContainerModule, inject, injectable, optional } from 'inversify';
 export { z } from 'zod';
+export * from './cgroup-options.js';
 export * from './container.js';
 export * from './container-config.js';
 export * from './container-id.js';

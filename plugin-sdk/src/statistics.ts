@@ -14,12 +14,26 @@ export interface ResourceStatistics {
   cpus_nr_throttled?: number;
   cpus_throttled_time_secs?: number;
   mem_total_bytes?: number;
+  mem_total_memsw_bytes?: number;
+  mem_kmem_usage_bytes?: number;
+  mem_kmem_tcp_usage_bytes?: number;
   mem_limit_bytes?: number;
   mem_soft_limit_bytes?: number;
   mem_rss_bytes?: number;
   mem_file_bytes?: number;
   mem_anon_bytes?: number;
   mem_cache_bytes?: number;
+  mem_mapped_file_bytes?: number;
+  mem_swap_bytes?: number;
+  mem_unevictable_bytes?: number;
+  mem_low_pressure_counter?: number;
+  mem_medium_pressure_counter?: number;
+  mem_critical_pressure_counter?: number;
+  /** Processes and threads at once: now, at most so far, allowed; and how often a fork was refused for it. */
+  pids_current?: number;
+  pids_peak?: number;
+  pids_limit?: number;
+  pids_refused_forks?: number;
   disk_limit_bytes?: number;
   disk_used_bytes?: number;
   disk_statistics?: DiskStatistics[];
