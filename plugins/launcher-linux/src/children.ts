@@ -2,6 +2,8 @@ import { closeSync, readFileSync } from 'node:fs';
 import { readStat } from '@caisson/linux/proc';
 import { pidfdOpen } from '@caisson/linux/syscalls';
 
+const LARGEST_PID = 2 ** 22; // PID_MAX_LIMIT (proc(5), kernel.pid_max)
+
 /** A process by both of its names. */
 export interface Child {
   readonly pid: number;
@@ -25,6 +27,7 @@ export function oldestChild(parent: number): Child | undefined {
 
 /** Undefined unless it is a child of `parent`: a number that was told may be another process's by now (threat model N12). */
 export function openChild(pid: number, parent: number): Child | undefined {
+  if (pid <= 0 || pid > LARGEST_PID) return undefined;
   let pidfd: number;
   try {
     pidfd = pidfdOpen(pid);
@@ -37,6 +40,5 @@ export function openChild(pid: number, parent: number): Child | undefined {
   return undefined;
 }
 
-// EINVAL: no number of a process at all.
 const isGone = (error: unknown): boolean =>
-  ['ENOENT', 'ESRCH', 'EINVAL'].includes((error as NodeJS.ErrnoException).code ?? '');
+  ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');

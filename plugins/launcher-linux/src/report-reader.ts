@@ -46,15 +46,18 @@ export class ReportReader {
     const length = this.#open ? readSync(this.fd, buffer) : 0;
     if (length === 0) return { kind: 'end' };
     this.#messages.push(...splitMessages(buffer.subarray(0, length)));
-    return this.#messages.shift() as ReportMessage;
+    return this.#messages.shift() ?? { kind: 'end' };
   }
 }
 
-/** Pids come before a failing record; each was written at once (pipe(7), PIPE_BUF). */
+/**
+ * Pids come before a failing record; each was written at once (pipe(7), PIPE_BUF). Whoever may trace a process that joins
+ * his pid namespace can write here too: what is neither is left out.
+ */
 export function splitMessages(bytes: Buffer): ReportMessage[] {
   const messages: ReportMessage[] = [];
   let rest = bytes;
-  while (rest.length > 0) {
+  while (rest.length >= PID_BYTES) {
     const isRecord = rest.length % RECORD_BYTES === 0;
     const size = isRecord ? RECORD_BYTES : PID_BYTES;
     messages.push(
