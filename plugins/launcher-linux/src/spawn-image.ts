@@ -6,9 +6,6 @@ import { DESCRIPTOR, FIRST_EXTRA } from './launch-table.js';
 /** Source descriptors, by the number that each shall have in the image. */
 export type Placement = readonly { readonly from: number; readonly to: number }[];
 
-/** Above every number of a placement, and below the lowest RLIMIT_NOFILE that anybody sets. */
-const FIRST_TEMPORARY = 100;
-
 /**
  * Starts the image as the supervisor, with exactly these descriptors. Nothing of the agent's own is left open: closing
  * is the child's last act before it resolves a path (threat model N3).
@@ -30,15 +27,17 @@ export function spawnImage(image: Buffer, placement: Placement, directory: strin
   }
 }
 
-function actions(placement: Placement): FileAction[] {
+/** What posix_spawn does for a placement. */
+export function actions(placement: Placement): FileAction[] {
   const highest = Math.max(FIRST_EXTRA - 1, ...placement.map(({ to }) => to));
   const closeRest: FileAction = { closeFrom: highest + 1 };
   // A source may lie where another one shall go: then all move out of the way first.
   const clash = placement.some(({ from, to }) => from <= highest && from !== to);
   if (!clash) return [...placement.map(({ from, to }): FileAction => ({ dup2: [from, to] })), closeRest];
+  const free = 1 + Math.max(highest, ...placement.map(({ from }) => from));
   return [
-    ...placement.map(({ from }, index): FileAction => ({ dup2: [from, FIRST_TEMPORARY + index] })),
-    ...placement.map(({ to }, index): FileAction => ({ dup2: [FIRST_TEMPORARY + index, to] })),
+    ...placement.map(({ from }, index): FileAction => ({ dup2: [from, free + index] })),
+    ...placement.map(({ to }, index): FileAction => ({ dup2: [free + index, to] })),
     closeRest,
   ];
 }

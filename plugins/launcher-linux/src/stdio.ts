@@ -57,7 +57,8 @@ function openNoFollow(path: string): number {
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ELOOP') throw errors.SANDBOX_FILE_REFUSED(path, 'it is a symbolic link');
-    if (code === 'ENXIO') throw errors.SANDBOX_FILE_REFUSED(path, 'it is a FIFO');
+    if (code === 'ENXIO') throw errors.SANDBOX_FILE_REFUSED(path, 'it is a FIFO, a socket or a device');
+    if (code === 'EISDIR') throw errors.SANDBOX_FILE_REFUSED(path, 'it is a directory');
     throw error;
   }
 }
