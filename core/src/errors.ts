@@ -177,6 +177,10 @@ export const coreErrors = defineErrors({
     kind: 'conflict',
     message: (id: string, state: string) => `container ${id} is not running (${state})`,
   },
+  SIGNAL_INVALID: {
+    kind: 'invalid',
+    message: (signal: unknown) => `${signal} is no signal: 1 to 64 are`,
+  },
   PARENT_NOT_RUNNING: {
     kind: 'conflict',
     message: (id: string, parent: string, state: string) =>

@@ -7,7 +7,7 @@ import {
   type Termination,
   z,
 } from '@caisson/plugin-sdk';
-import { readState, syncDirectory, writeState } from './state-file.js';
+import { readState, writeState } from './state-file.js';
 
 const user = z.object({
   uid: z.number().int(),
@@ -59,8 +59,8 @@ export function writePendingRecord(directory: string, record: ContainerRecord): 
 }
 
 export function markLaunched(directory: string): void {
+  // Not synced: only a crash of the host could undo the rename, and that ends the container too.
   renameSync(join(directory, PENDING), join(directory, LAUNCHED));
-  syncDirectory(directory);
 }
 
 export function writeRecord(directory: string, record: ContainerRecord): void {

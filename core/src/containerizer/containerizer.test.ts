@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import type {
   Container,
   IsolatorDefinition,
@@ -66,7 +66,7 @@ const rejection = (
 
 /** What is on disk of containers. */
 const filesOf = () => ({
-  state: readdirSync(directory.join('run/containers')),
+  state: existsSync(directory.join('run/containers')) ? readdirSync(directory.join('run/containers')) : [],
   sandboxes: readdirSync(directory.join('work/containers')),
 });
 const nothing = { state: [], sandboxes: [] };
@@ -557,6 +557,52 @@ describe('a launcher that misbehaves', () => {
 });
 
 describe('the end', () => {
+  test("a parent's processes end also when a child is not undone; its isolators wait for the child's", async () => {
+    const cleaned: string[] = [];
+    let isBad = true;
+    const containerizer = await start([
+      fakeIsolator('acme/a', {
+        cleanup: ({ id }: Container) => {
+          if (id === 'web.in' && isBad) throw new Error('EBUSY');
+          cleaned.push(id);
+        },
+      }),
+    ]);
+    await containerizer.launch('web', command);
+    await containerizer.launch('web.in', command);
+    expect(await rejection(containerizer.destroy('web'))).toMatchObject({ code: 'DESTROY_FAILED' });
+    expect(kernel.alive).toEqual([]);
+    expect(cleaned).toEqual([]);
+    isBad = false;
+    await containerizer.destroy('web');
+    expect(cleaned).toEqual(['web.in', 'web']);
+  });
+
+  test('of a transient one that could not be undone the state stays for the next start', async () => {
+    const cleaned: string[] = [];
+    let isBad = true;
+    const isolator = fakeIsolator('acme/a', {
+      cleanup: ({ id }: Container) => {
+        if (isBad) throw new Error('EBUSY');
+        cleaned.push(id);
+      },
+    });
+    const first = await start([isolator], {}, { transient: true });
+    await first.launch('web', command);
+    await kill(first);
+    expect(filesOf().sandboxes).toEqual(['web']);
+    expect(readdirSync(directory.join('run/runs'))).toHaveLength(1);
+    isBad = false;
+    // Its owner is this very process, so it counts as alive; as if that had died:
+    const [run] = readdirSync(directory.join('run/runs'));
+    rmSync(directory.join('run/runs', run!, 'owner'));
+    const second = await start([isolator], {}, { transient: true });
+    expect(cleaned).toEqual(['web']);
+    expect(filesOf().sandboxes).toEqual([]);
+    await kill(second);
+    expect(readdirSync(directory.join('run/runs'))).toEqual([]);
+  });
+
   test('concurrent destroys share one', async () => {
     const cleanups: number[] = [];
     const containerizer = await start([fakeIsolator('acme/a', { cleanup: () => void cleanups.push(1) })]);
@@ -842,6 +888,30 @@ describe('recovery', () => {
     await kill(second);
     const third = await start([fakeIsolator('acme/a', { cleanup: () => undefined })]);
     expect(await third.wait('web')).toMatchObject({ reason: 'EXITED', signal: 'SIGKILL' });
+  });
+
+  test('a container that cannot be reached goes on, and nothing of it is undone', async () => {
+    const cleaned: string[] = [];
+    const isolator = fakeIsolator('acme/a', { cleanup: ({ id }: Container) => void cleaned.push(id) });
+    const first = await start([isolator]);
+    await first.launch('web', command);
+    await kill(first);
+    const { adopt } = kernel;
+    kernel.adopt = () => {
+      throw new Error('EIO');
+    };
+    const second = await start([isolator]);
+    expect(second.list()).toMatchObject([
+      { state: 'RUNNING', problem: expect.stringMatching(/taken up: EIO/) },
+    ]);
+    await second.update('web', { cpus: 2 });
+    expect(await rejection(second.destroy('web'))).toMatchObject({ code: 'DESTROY_FAILED' });
+    expect(cleaned).toEqual([]);
+    await kill(second);
+    kernel.adopt = adopt;
+    const third = await start([isolator]);
+    expect(await third.destroy('web')).toMatchObject({ signal: 'SIGKILL' });
+    expect(cleaned).toEqual(['web']);
   });
 
   test('a container that was to end with its owner is ended', async () => {

@@ -1,42 +1,38 @@
 import { randomUUID } from 'node:crypto';
-import { rmSync } from 'node:fs';
-import {
-  type ContainerConfig,
-  type ContainerId,
-  type ContainerStatus,
-  type ContainerTerminal,
-  type Logger,
-  messageOf,
-  parentOf,
-  type ResourceStatistics,
-  type Resources,
-  ResourcesSchema,
-  type Termination,
+import type {
+  ContainerConfig,
+  ContainerId,
+  ContainerStatus,
+  ContainerTerminal,
+  Logger,
+  ResourceStatistics,
+  Resources,
+  Termination,
 } from '@caisson/plugin-sdk';
-import { failpoint } from '@caisson/plugin-sdk/failpoint';
+import { messageOf } from '@caisson/plugin-sdk';
 import { IsolatorStore } from '../checkpoints/isolator-store.js';
-import { writeRecord } from '../checkpoints/record.js';
 import type { Configuration } from '../configuration/values.js';
 import { coreErrors } from '../errors.js';
-import { combined, type PhaseObserver } from '../hooks/phases.js';
+import type { PhaseObserver } from '../hooks/phases.js';
 import type { Generation } from '../plugin-host/generation.js';
 import { type PreparedGeneration, prepareGeneration } from '../plugin-host/prepare-generation.js';
 import type { Selection } from '../plugin-host/selection.js';
-import { parseStrictly } from '../schema-problems.js';
 import type { Core } from './core.js';
 import { endContainer } from './ending.js';
 import { ContainerEvents, type ContainerListener } from './events.js';
-import { claimAbandonedRuns, type Home, openHome } from './home.js';
+import { type Home, openHome } from './home.js';
 import { detailsOf, summaryOf } from './inspect.js';
 import { launchContainer } from './launching.js';
 import { ManagedContainer } from './managed-container.js';
-import { placeOf, type StateDirectories } from './place.js';
-import { endTheRest, planRecovery, recoverIsolators, resume } from './recovery.js';
+import { placeOf } from './place.js';
+import { recoverAll } from './recover-all.js';
+import { recoverIsolators } from './recovery.js';
+import { Registry } from './registry.js';
 import { removeFiles } from './remove-files.js';
-import { scan } from './scan.js';
 import { statusOf, usageOf } from './statistics.js';
 import { stderrLogger } from './stderr-logger.js';
 import type { ContainerDetails, ContainerSummary, CreateOptions, LaunchedContainer } from './types.js';
+import { checkResources, updateContainer } from './updating.js';
 import { checkUser, validateLaunch } from './validate.js';
 
 /**
@@ -44,13 +40,13 @@ import { checkUser, validateLaunch } from './validate.js';
  * what isolates; this holds their order, their failures, and what must be on disk in between.
  */
 export class Containerizer {
-  readonly #containers = new Map<ContainerId, ManagedContainer>();
-  /** Where isolators keep what they remember: of containers of dead runs too, while these are undone. */
-  readonly #directories = new Map<ContainerId, string>();
+  readonly #registry = new Registry();
   readonly #events: ContainerEvents;
   readonly #core: Core;
   readonly #home: Home;
   #generation!: Generation;
+  /** With those that a reload has followed and that still have containers. */
+  readonly #generations = new Set<Generation>();
   #isClosed = false;
 
   private constructor(
@@ -59,7 +55,7 @@ export class Containerizer {
     transient: boolean,
   ) {
     this.#events = new ContainerEvents(log);
-    this.#core = { log, transient, emit: (event) => this.#events.emit(event) };
+    this.#core = { log, transient, isClosed: false, emit: (event) => this.#events.emit(event) };
     this.#home = openHome(configuration.values, transient);
   }
 
@@ -80,8 +76,9 @@ export class Containerizer {
   ): Promise<Containerizer> {
     const containerizer = new Containerizer(configuration, log, transient);
     try {
-      containerizer.#generation = prepared.create(containerizer.#generationHost());
-      await containerizer.#recover();
+      const generation = containerizer.#create(prepared, configuration);
+      containerizer.#generation = generation;
+      await recoverAll(containerizer.#core, generation, containerizer.#home, containerizer.#registry);
       return containerizer;
     } catch (error) {
       await containerizer.#giveUp();
@@ -102,19 +99,20 @@ export class Containerizer {
     try {
       await container.launching;
     } finally {
-      if (container.termination && !container.launched) this.#forget(container);
+      if (container.termination && !container.launched) this.#registry.remove(container);
     }
     return { id: container.id, pid: container.pid!, sandbox: container.place.sandbox };
   }
 
   /** How the container ended, once it has: also for one that ended before, until `remove`. */
   async wait(id: ContainerId): Promise<Termination> {
-    return this.#find(id).ended;
+    return this.#registry.find(id).ended;
   }
 
   /** Sends a signal to the first process. One that isn't forked yet is destroyed. False if the container has ended. */
   signal(id: ContainerId, signal: number): boolean {
-    const container = this.#find(id);
+    if (!Number.isInteger(signal) || signal < 1 || signal > 64) throw coreErrors.SIGNAL_INVALID(signal);
+    const container = this.#registry.find(id);
     if (container.state === 'ENDED') return false;
     if (container.process) return container.process.signal(signal);
     this.destroy(id).catch(() => {}); // reported by ending.ts
@@ -123,12 +121,12 @@ export class Containerizer {
 
   /** Ends every process and undoes everything. Of one that has ended: how. */
   async destroy(id: ContainerId): Promise<Termination> {
-    return endContainer(this.#core, this.#find(id), { reason: 'DESTROYED' });
+    return endContainer(this.#core, this.#registry.find(id), { reason: 'DESTROYED' });
   }
 
   /** Forgets an ended container and those nested in it, and deletes their files; `keepSandbox` leaves the sandbox. */
   async remove(id: ContainerId, { keepSandbox = false }: { keepSandbox?: boolean } = {}): Promise<void> {
-    const container = this.#find(id);
+    const container = this.#registry.find(id);
     if (container.state !== 'ENDED') throw coreErrors.CONTAINER_NOT_ENDED(id, container.state);
     container.removing ??= removeFiles(container.place, keepSandbox);
     try {
@@ -136,45 +134,40 @@ export class Containerizer {
     } finally {
       container.removing = undefined;
     }
-    for (const each of [...this.#containers.values()])
-      if (each === container || each.id.startsWith(`${id}.`)) this.#forget(each);
+    for (const each of [...this.#registry.containers.values()])
+      if (each === container || each.id.startsWith(`${id}.`)) this.#registry.remove(each);
     this.#core.emit({ type: 'removed', id });
   }
 
   /** Changes the allocation. A failure names the isolators that did not follow; the others keep what they did. */
   async update(id: ContainerId, resources: Resources, limits?: Resources): Promise<void> {
-    const container = this.#find(id);
-    const wanted = {
-      resources: this.#resources(id, resources),
-      limits: this.#resources(id, limits ?? container.limits),
-    };
-    const before = container.updating;
-    container.updating = before.then(() => this.#update(container, wanted));
-    const mine = container.updating;
-    container.updating = mine.catch(() => {});
-    await mine;
+    const container = this.#registry.find(id);
+    await updateContainer(this.#core, container, {
+      resources: checkResources(id, resources),
+      limits: checkResources(id, limits ?? container.limits),
+    });
   }
 
   /** What isolators measure; what one fails to tell is left out and logged. */
   async usage(id: ContainerId): Promise<ResourceStatistics> {
-    return usageOf(this.#find(id), this.#core.log);
+    return usageOf(this.#findAlive(id), this.#core.log);
   }
 
   async status(id: ContainerId): Promise<ContainerStatus> {
-    return statusOf(this.#find(id), this.#core.log);
+    return statusOf(this.#findAlive(id), this.#core.log);
   }
 
   inspect(id: ContainerId): ContainerDetails {
-    return detailsOf(this.#find(id));
+    return detailsOf(this.#registry.find(id));
   }
 
   /** Every container that is known, in the order in which they began. */
   list(): ContainerSummary[] {
-    return [...this.#containers.values()].map(summaryOf);
+    return [...this.#registry.containers.values()].map(summaryOf);
   }
 
   terminal(id: ContainerId): ContainerTerminal | undefined {
-    return this.#find(id).process?.terminal;
+    return this.#registry.find(id).process?.terminal;
   }
 
   /** Calls the listener for each event from now on; returns what ends that. */
@@ -194,32 +187,36 @@ export class Containerizer {
     const { workDir, runtimeDir } = configuration.values;
     if (workDir !== this.configuration.values.workDir || runtimeDir !== this.configuration.values.runtimeDir)
       throw coreErrors.CONFIG_INVALID('reload', ['workDir and runtimeDir stay as they are until a restart']);
-    const next = prepared.create(this.#generationHost(configuration));
+    const next = this.#create(prepared, configuration);
     await recoverIsolators(this.#core, next, { running: [], ending: [] });
     const last = this.#generation;
     this.#generation = next;
-    void last.retire();
+    last.retire();
+    for (const each of this.#generations) if (each.isClosed) this.#generations.delete(each);
     return next.selection;
   }
 
   /** The isolator whose code an error came from, for what nobody handled: `unhandledRejection` names it (K2). */
   isolatorOf(error: unknown): string | undefined {
-    return error instanceof Error && error.stack ? this.#generation.isolatorIn(error.stack) : undefined;
+    const stack = error instanceof Error ? error.stack : undefined;
+    if (stack === undefined) return undefined;
+    return [...this.#generations].map((each) => each.isolatorIn(stack)).find((name) => name !== undefined);
   }
 
   /** Gives back what this process holds. Containers go on, for the next one to take up; of a transient one they end. */
   async close(): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
-    const open = [...this.#containers.values()].filter(({ state }) => state !== 'ENDED');
-    await Promise.allSettled(open.map(({ launching }) => launching));
+    const open = [...this.#registry.containers.values()].filter(({ state }) => state !== 'ENDED');
+    await Promise.allSettled(open.flatMap(({ launching, ending }) => [launching, ending]));
     if (this.#core.transient) await this.#endAll(open);
-    for (const { retry } of this.#containers.values()) clearTimeout(retry);
+    this.#core.isClosed = true;
+    for (const { retry } of this.#registry.containers.values()) clearTimeout(retry);
     await this.#giveUp();
   }
 
   #begin(text: string, input: ContainerConfig): ManagedContainer {
-    const { id, config, parent } = validateLaunch(text, input, this.#containers);
+    const { id, config, parent } = validateLaunch(text, input, this.#registry.containers);
     const generation = parent?.generation ?? this.#generation;
     const complete = this.#core.transient ? { ...config, dieWithParent: true } : config;
     const user = checkUser(generation.launcher.validate(complete));
@@ -233,62 +230,32 @@ export class Containerizer {
       launcher: generation.launcherName,
       isolation: [...generation.isolation],
     });
-    this.#register(container);
+    this.#registry.add(container);
     generation.enter();
     parent?.children.add(container);
     this.#core.emit({ type: 'state', id, state: 'PREPARING' });
     return container;
   }
 
-  #register(container: ManagedContainer): void {
-    this.#containers.set(container.id, container);
-    this.#directories.set(container.id, container.place.runtimeDirectory);
-  }
-
-  #forget({ id }: ManagedContainer): void {
-    this.#containers.delete(id);
-    this.#directories.delete(id);
-  }
-
-  #find(id: ContainerId): ManagedContainer {
-    const container = this.#containers.get(id);
-    if (!container) throw coreErrors.CONTAINER_UNKNOWN(id);
+  #findAlive(id: ContainerId): ManagedContainer {
+    const container = this.#registry.find(id);
+    if (container.state === 'ENDED') throw coreErrors.CONTAINER_NOT_RUNNING(id, 'ENDED');
     return container;
   }
 
-  #resources(id: ContainerId, input: unknown): Resources {
-    const { value, problems } = parseStrictly(ResourcesSchema, input);
-    if (problems) throw coreErrors.CONTAINER_CONFIG_INVALID(id, problems);
-    return value;
-  }
-
-  async #update(
-    container: ManagedContainer,
-    { resources, limits }: { resources: Resources; limits: Resources },
-  ) {
-    const { id, state, generation, subject, view, place } = container;
-    if (state !== 'RUNNING') throw coreErrors.CONTAINER_NOT_RUNNING(id, state);
-    const failures = await generation.phases.parallel('update', subject, () => [view, resources, limits]);
-    if (failures.length > 0) throw combined('update', id, failures);
-    container.resources = Object.freeze(resources);
-    container.limits = Object.freeze(limits);
-    if (container.state !== 'RUNNING') return;
-    await failpoint('update.applied');
-    writeRecord(place.runtimeDirectory, container.record());
-    this.#core.emit({ type: 'updated', id, resources });
-  }
-
-  #generationHost(configuration = this.configuration) {
+  #create(prepared: PreparedGeneration, { values: { timeouts } }: Configuration): Generation {
     const { log } = this.#core;
-    const { timeouts } = configuration.values;
-    const directoryOf = (id: ContainerId) => this.#directories.get(id);
-    return {
+    const { workDir, runtimeDir } = this.#home;
+    const directoryOf = (id: ContainerId) => this.#registry.directoryOf(id);
+    const generation = prepared.create({
       log,
       timeouts,
-      directories: { workDir: this.#home.workDir, runtimeDir: this.#home.runtimeDir },
+      directories: { workDir, runtimeDir },
       observer: this.#observer(),
       checkpointsFor: (owner: string) => new IsolatorStore(owner, directoryOf, log),
-    };
+    });
+    this.#generations.add(generation);
+    return generation;
   }
 
   #observer(): PhaseObserver {
@@ -304,45 +271,18 @@ export class Containerizer {
     };
   }
 
-  /** This owner's own state, then that of runs whose owner has died. */
-  async #recover(): Promise<void> {
-    await this.#recoverFrom(this.#home, false);
-    for (const { directory, ownership } of claimAbandonedRuns(this.configuration.values.runtimeDir)) {
-      const undone = await this.#recoverFrom({ workDir: this.#home.workDir, runtimeDir: directory }, true);
-      if (undone) rmSync(directory, { recursive: true, force: true });
-      else ownership.release();
-    }
-  }
-
-  /** True if nothing is left that could not be undone. */
-  async #recoverFrom(directories: StateDirectories, discard: boolean): Promise<boolean> {
-    const found = scan(directories, this.#core.log);
-    for (const { id, place } of found) this.#directories.set(id, place.runtimeDirectory);
-    const plan = await planRecovery(this.#core, this.#generation, found, discard);
-    const ending = plan.ending.map(([container]) => container);
-    if (!discard) for (const each of [...plan.ended, ...plan.running, ...ending]) this.#register(each);
-    // Every isolator's `recover` is called once, with what is its owner's own.
-    if (!discard) await recoverIsolators(this.#core, this.#generation, plan);
-    if (!discard) resume(this.#core, this.#generation, plan.running);
-    const failed = await endTheRest(this.#core, plan);
-    for (const each of ending)
-      if (each.termination && !each.launched)
-        discard ? this.#directories.delete(each.id) : this.#forget(each);
-    return failed.length === 0 && plan.running.length === 0;
-  }
-
   async #endAll(containers: readonly ManagedContainer[]): Promise<void> {
     const cause = { reason: 'DESTROYED', message: 'the process that launched it ends' };
-    const outermost = containers.filter(({ id, parent }) => parentOf(id) === undefined || !parent);
+    const outermost = containers.filter(({ parent }) => !parent);
     await Promise.allSettled(outermost.map((each) => endContainer(this.#core, each, cause)));
-    const ended = [...this.#containers.values()].filter(
+    const ended = [...this.#registry.containers.values()].filter(
       ({ state, place }) => state === 'ENDED' && !place.isNested,
     );
     await Promise.allSettled(ended.map(({ place }) => removeFiles(place)));
   }
 
   async #giveUp(): Promise<void> {
-    await this.#generation?.close();
+    await Promise.all([...this.#generations].map((each) => each.close()));
     this.#home.release();
   }
 }

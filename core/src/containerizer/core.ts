@@ -6,5 +6,7 @@ export interface Core {
   readonly log: Logger;
   /** Everything ends with this process, so nothing needs to be kept for the next one. */
   readonly transient: boolean;
+  /** Another process may own the containers by now: nothing is done to them any more. */
+  isClosed: boolean;
   emit(event: ContainerEvent): void;
 }

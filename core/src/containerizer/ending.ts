@@ -36,10 +36,7 @@ export async function endContainer(
     // The launch has undone itself, or failed to, which is tried once more.
     if (container.termination) return container.termination;
   }
-  clearTimeout(container.retry);
-  container.ending ??= withRetries(core, container).finally(() => {
-    container.ending = undefined;
-  });
+  container.ending ??= startRun(core, container, RETRIES_MS, 0);
   await container.ending;
   return container.termination!;
 }
@@ -50,13 +47,46 @@ async function interruptLaunch(container: ManagedContainer): Promise<void> {
   await container.launching?.catch(() => {});
 }
 
-async function withRetries(core: Core, container: ManagedContainer): Promise<void> {
+/** One run with its retries. If all fail, the next one is due in the background, later each time. */
+function startRun(
+  core: Core,
+  container: ManagedContainer,
+  retriesMs: readonly number[],
+  failedRuns: number,
+): Promise<void> {
+  clearTimeout(container.retry);
+  const ended = () => {
+    container.ending = undefined;
+  };
+  return withRetries(core, container, retriesMs).then(ended, (error) => {
+    ended();
+    runLater(core, container, failedRuns);
+    throw error;
+  });
+}
+
+function runLater(core: Core, container: ManagedContainer, failedRuns: number): void {
+  const delay = BACKGROUND_RETRIES_MS[failedRuns];
+  if (delay === undefined) return;
+  const run = () => {
+    if (core.isClosed) return;
+    container.ending ??= startRun(core, container, [], failedRuns + 1);
+    container.ending.catch(() => {}); // reported
+  };
+  container.retry = setTimeout(run, delay).unref();
+}
+
+async function withRetries(
+  core: Core,
+  container: ManagedContainer,
+  retriesMs: readonly number[],
+): Promise<void> {
   if (container.state !== 'DESTROYING') {
     container.state = 'DESTROYING';
     core.emit({ type: 'state', id: container.id, state: 'DESTROYING' });
   }
   let problems = await tryToEnd(core, container);
-  for (const delay of RETRIES_MS) {
+  for (const delay of retriesMs) {
     if (problems.length === 0) return;
     await new Promise((resolve) => setTimeout(resolve, delay));
     problems = await tryToEnd(core, container);
@@ -66,29 +96,18 @@ async function withRetries(core: Core, container: ManagedContainer): Promise<voi
   container.problem = error.message;
   core.log.error({ container: container.id, problems }, 'a container is not completely undone');
   core.emit({ type: 'destroy-failed', id: container.id, error });
-  retryLater(core, container, 0);
   throw error;
-}
-
-function retryLater(core: Core, container: ManagedContainer, attempt: number): void {
-  const delay = BACKGROUND_RETRIES_MS[attempt];
-  if (delay === undefined) return;
-  container.retry = setTimeout(async () => {
-    if (container.ending || container.termination) return;
-    const problems = await tryToEnd(core, container);
-    if (problems.length === 0) return;
-    container.problem = coreErrors.DESTROY_FAILED(container.id, problems).message;
-    retryLater(core, container, attempt + 1);
-  }, delay).unref();
 }
 
 /** One run. What is wrong, empty if all is undone. */
 async function tryToEnd(core: Core, container: ManagedContainer): Promise<string[]> {
   try {
     await failpoint('destroy.began');
+    if (container.unreachable) return [container.unreachable];
     const problems = await endChildren(core, container);
-    if (problems.length > 0) return problems;
+    // Its processes end also if something of a child remains; its isolators wait for the child's.
     const status = await endProcesses(container);
+    if (problems.length > 0) return problems;
     await failpoint('destroy.killed');
     problems.push(...missingIsolators(container), ...(await cleanUp(container)));
     if (problems.length > 0) return problems;

@@ -13,6 +13,8 @@ import type { StateDirectories } from './place.js';
 import { ensureStateDirectory, PRIVATE, SEARCHABLE } from './state-directory.js';
 
 export interface Home extends StateDirectories {
+  /** The one of the configuration: a run lies below it. */
+  readonly sharedRuntimeDir: string;
   /** Gives it up; a run is deleted. */
   release(): void;
 }
@@ -25,14 +27,17 @@ export function openHome({ runtimeDir, workDir }: ConfigurationValues, transient
   ensureStateDirectory(runtimeDir, PRIVATE);
   ensureStateDirectory(workDir, SEARCHABLE);
   ensureStateDirectory(join(workDir, 'containers'), SEARCHABLE);
+  if (!transient) ensureStateDirectory(join(runtimeDir, 'containers'), PRIVATE);
   const { directory, ownership } = transient ? makeRun(join(runtimeDir, RUNS)) : claimed(runtimeDir);
-  ensureStateDirectory(join(directory, 'containers'), PRIVATE);
   return {
     runtimeDir: directory,
+    sharedRuntimeDir: runtimeDir,
     workDir,
     release() {
-      if (transient) rmSync(directory, { recursive: true, force: true });
-      else ownership.release();
+      if (!transient) ownership.release();
+      // What could not be undone is found by the next start, once this process is gone.
+      else if (namesIn(join(directory, 'containers')).length === 0)
+        rmSync(directory, { recursive: true, force: true });
     },
   };
 }
@@ -49,7 +54,7 @@ function makeRun(runs: string): Owned {
   const name = randomBytes(8).toString('hex');
   const { pid, start } = ownMark();
   const making = join(runs, `new.${pid}.${start.replace(/\D/g, '')}.${name}`);
-  mkdirSync(making, { mode: PRIVATE });
+  mkdirSync(join(making, 'containers'), { mode: PRIVATE, recursive: true });
   const { ownership } = claimed(making);
   const directory = join(runs, name);
   renameSync(making, directory);

@@ -131,6 +131,7 @@ async function fork(core: Core, container: ManagedContainer): Promise<void> {
   const endLate = (late: ContainerProcess) => endUnwanted(core, container, late);
   const started = await launcherStep(container, 'fork', () => generation.launcher.fork(view, plan!), endLate);
   container.process = started;
+  container.launcherState = started.state;
   container.pid = started.pid;
   requireWanted(container);
 }
@@ -187,6 +188,7 @@ function endInTheNameOf(core: Core, container: ManagedContainer, error: CaissonE
 
 /** While a launch is under way the cause alone ends it, at its next step. */
 function endInBackground(core: Core, container: ManagedContainer, cause: ManagedContainer['cause']): void {
+  if (core.isClosed) return;
   endContainer(core, container, cause!).catch(() => {}); // reported, and tried again, by ending.ts
 }
 

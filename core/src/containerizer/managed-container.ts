@@ -3,6 +3,7 @@ import {
   type ContainerConfig,
   type ContainerId,
   type ContainerProcess,
+  type LauncherState,
   type LaunchPlan,
   type LaunchPlanData,
   type Limitation,
@@ -63,6 +64,9 @@ export class ManagedContainer {
   limits: Readonly<Resources>;
   pid: number | undefined;
   process: ContainerProcess | undefined;
+  launcherState: LauncherState | undefined;
+  /** Why its processes, of an earlier run, can't be reached: they may be alive, so nothing of it is undone. */
+  unreachable: string | undefined;
   plan: LaunchPlan | undefined;
   /** The plan of a container that was recovered: data alone. */
   planData: LaunchPlanData | undefined;
@@ -137,7 +141,7 @@ export class ManagedContainer {
       sandbox: this.place.sandbox,
       launcher: this.launcher,
       isolation: [...this.isolation],
-      ...(this.process && { pid: this.process.pid, launcherState: { ...this.process.state } }),
+      ...(this.launcherState && { pid: this.pid, launcherState: { ...this.launcherState } }),
       plan: this.plan?.data ?? this.planData,
       termination: this.termination,
     };

@@ -97,8 +97,13 @@ async function adopt(
   const { generation, launcher, id, view } = container;
   if (record && record.bootId !== bootId()) return;
   container.pid = record?.pid;
+  container.launcherState = record?.launcherState;
   if (launcher !== generation.launcherName) {
-    setProblem(core, container, `it was launched by the launcher ${launcher}, which is not enabled any more`);
+    setUnreachable(
+      core,
+      container,
+      `it was launched by the launcher ${launcher}, which is not enabled any more`,
+    );
     return;
   }
   try {
@@ -109,8 +114,13 @@ async function adopt(
     );
     container.pid = container.process?.pid;
   } catch (error) {
-    setProblem(core, container, `it cannot be taken up: ${messageOf(error)}`);
+    setUnreachable(core, container, `it cannot be taken up: ${messageOf(error)}`);
   }
+}
+
+function setUnreachable(core: Core, container: ManagedContainer, why: string): void {
+  container.unreachable = why;
+  setProblem(core, container, why);
 }
 
 function setProblem(core: Core, container: ManagedContainer, problem: string): void {
@@ -127,7 +137,7 @@ function causeOf(
   discard: boolean,
 ): EndCause | undefined {
   // What can't be seen may run: it is left as it is.
-  if (container.problem) return undefined;
+  if (container.unreachable) return undefined;
   if (!found) return { reason: 'ORPHAN', message: 'nothing but its directory was found' };
   if (!found.launched) return { reason: 'LAUNCH_FAILED', message: 'its launch was interrupted' };
   if (container.config.class === 'DEBUG' || container.config.dieWithParent || discard)

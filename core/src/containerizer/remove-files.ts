@@ -1,4 +1,4 @@
-import { readdirSync, rmdirSync, rmSync } from 'node:fs';
+import { readdirSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { failpoint } from '@caisson/plugin-sdk/failpoint';
 import { isRecord } from '../checkpoints/record.js';
@@ -16,11 +16,10 @@ export async function removeFiles(place: Place, keepSandbox = false): Promise<vo
 /** What was set aside stays, for somebody to look at, and the directory with it. */
 function removeState(directory: string): void {
   const names = namesIn(directory);
-  const kept = names.filter(isSetAside);
-  const gone = names.filter((name) => !isSetAside(name));
-  for (const name of gone.sort((a, b) => Number(isRecord(a)) - Number(isRecord(b))))
-    rmSync(join(directory, name), { recursive: true, force: true });
-  if (kept.length === 0) removeDirectory(directory);
+  for (const name of names)
+    if (!isSetAside(name) && !isRecord(name)) rmSync(join(directory, name), { recursive: true, force: true });
+  for (const name of names) if (isRecord(name)) unlinkSync(join(directory, name));
+  if (!names.some(isSetAside)) removeDirectory(directory);
 }
 
 function namesIn(directory: string): string[] {

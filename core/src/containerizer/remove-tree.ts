@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { lstatSync, rmdirSync, unlinkSync } from 'node:fs';
+import { readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -22,19 +22,16 @@ export async function removeTree(directory: string, name: string): Promise<void>
   });
 }
 
+/** False if there is more than that. Looks before it acts: a call that fails costs as much as three that don't. */
 function removedAtOnce(path: string): boolean {
-  const stat = lstatSync(path, { throwIfNoEntry: false });
-  if (!stat) return true;
-  if (!stat.isDirectory()) return tryCall(() => unlinkSync(path));
-  for (const file of USUAL_FILES) tryCall(() => unlinkSync(join(path, file)));
-  return tryCall(() => rmdirSync(path));
-}
-
-function tryCall(call: () => void): boolean {
   try {
-    call();
+    const names = readdirSync(path);
+    if (!names.every((name) => USUAL_FILES.includes(name))) return false;
+    for (const name of names) unlinkSync(join(path, name));
+    rmdirSync(path);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    // `stdout` may be a directory: rm(1) knows what to do.
+    return (error as NodeJS.ErrnoException).code === 'ENOENT';
   }
 }

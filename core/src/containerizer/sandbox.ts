@@ -8,10 +8,9 @@
  *
  * The guard is also the claim on the id among all that share workDir: made by mkdir(2), one of many wins.
  */
-import { chmodSync, chownSync, lstatSync, readlinkSync, rmdirSync, rmSync, symlinkSync } from 'node:fs';
+import { chmodSync, chownSync, readlinkSync, rmdirSync, symlinkSync, unlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { ResolvedUser } from '@caisson/plugin-sdk';
-import { coreErrors } from '../errors.js';
 import { createNestedSandbox, removeNestedSandbox } from './nested-sandbox.js';
 import { makeDirectory, type Place } from './place.js';
 import { removeTree } from './remove-tree.js';
@@ -31,9 +30,12 @@ export function createSandbox(place: Place, user: ResolvedUser | undefined): voi
 }
 
 function createGuard({ id, guard, runtimeDirectory }: Place, user: ResolvedUser | undefined): void {
-  if (lstatSync(guard, { throwIfNoEntry: false }) && !removeAnonymous(guard))
-    throw coreErrors.SANDBOX_EXISTS(id, guard);
-  makeDirectory(id, guard, 0o700);
+  try {
+    makeDirectory(id, guard, 0o700);
+  } catch (error) {
+    if (!removeAnonymous(guard)) throw error;
+    makeDirectory(id, guard, 0o700);
+  }
   symlinkSync(runtimeDirectory, join(guard, OWNER));
   const uid = process.getuid?.() ?? -1;
   if (user && user.uid !== uid) {
@@ -70,7 +72,7 @@ export async function removeSandbox(place: Place, keep = false): Promise<void> {
   if (owner !== runtimeDirectory) return;
   if (!keep) await removeTree(dirname(sandbox), 'sandbox');
   // Last: a removal that was interrupted is recognised as ours again.
-  rmSync(join(guard, OWNER), { force: true });
+  unlinkSync(join(guard, OWNER));
   if (!keep) rmdirSync(guard);
 }
 

@@ -116,15 +116,19 @@ export class Generation {
   }
 
   /** No container begins with it any more. */
-  retire(): Promise<void> {
+  retire(): void {
     this.#retired = true;
-    return this.#closeIfUnused();
+    void this.#closeIfUnused();
   }
 
   /** Gives back what launcher and services hold, also while containers go on without this process. */
   close(): Promise<void> {
     this.#closing ??= closeAll(this.#services, this.host.log);
     return this.#closing;
+  }
+
+  get isClosed(): boolean {
+    return this.#closing !== undefined;
   }
 
   /** The isolator whose package an error's stack leads through: for rejections that nobody handled (K2). */
