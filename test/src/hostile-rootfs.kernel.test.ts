@@ -100,6 +100,5 @@ describe('an image whose names are exchanged while it is launched (RENAME_EXCHAN
       // A clear failure or a launch that stayed inside, and of this many launches some of each.
       for (const result of results.keys()) expect(result).toMatch(/^(inside|E[A-Z]+)$/);
       expect(results.get('inside')).toBeGreaterThan(0);
-      console.log(place, to, results);
     });
 });
