@@ -1,26 +1,15 @@
 import { mkdirSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { busyboxRootfs, exchangeForEver, needs, withCensus } from '@caisson/linux/testing';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { devicesIn, KINDS, makeOutside, plant, snapshot } from './hostile-places.js';
-import { LaunchKit, type Outcome } from './launch-kit.js';
+import { busyboxRootfs, exchangeForEver } from '@caisson/linux/testing';
+import { describe, expect } from '@jest/globals';
+import { devicesIn, KINDS, plant, snapshot } from './hostile-places.js';
+import type { Outcome } from './launch-kit.js';
+import { kernelTest, type RootfsSetup, useRootfs } from './rootfs-setup.js';
 
-const kernelTest = needs(test, { root: true, busybox: true });
-const canRun = kernelTest === test;
-
-withCensus();
-
-let kit: LaunchKit;
-let rootfs = '';
-let outside = '';
-beforeAll(async () => {
-  if (!canRun) return;
-  kit = await LaunchKit.create();
-  rootfs = join(kit.directory, 'rootfs');
-  outside = makeOutside(join(kit.directory, 'outside'));
-  await kit.shell('true', { rootfs: busyboxRootfs(rootfs) });
+let { kit, rootfs, outside } = {} as RootfsSetup;
+useRootfs((setup) => {
+  ({ kit, rootfs, outside } = setup);
 });
-afterAll(() => kit?.close());
 
 /** All of the host that a launch must leave as it is. */
 const host = () => ({

@@ -1,27 +1,16 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MS, mount, umount } from '@caisson/linux/syscalls';
-import { busyboxRootfs, needs, withCensus } from '@caisson/linux/testing';
+import { busyboxRootfs } from '@caisson/linux/testing';
 import type { ContainerProcess } from '@caisson/plugin-sdk';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { LaunchKit } from './launch-kit.js';
+import { beforeAll, describe, expect, test } from '@jest/globals';
 import { flagsOf, parseMounts } from './mount-lines.js';
+import { kernelTest, type RootfsSetup, useRootfs } from './rootfs-setup.js';
 
-const kernelTest = needs(test, { root: true, busybox: true });
-const canRun = kernelTest === test;
-
-withCensus();
-
-let kit: LaunchKit;
-let rootfs = '';
-beforeAll(async () => {
-  if (!canRun) return;
-  kit = await LaunchKit.create();
-  rootfs = busyboxRootfs(join(kit.directory, 'rootfs'));
-  // The first launch creates the mount points, and what the launcher keeps open.
-  expect((await kit.shell('true', { rootfs })).exitCode).toBe(0);
+let { kit, rootfs } = {} as RootfsSetup;
+useRootfs((setup) => {
+  ({ kit, rootfs } = setup);
 });
-afterAll(() => kit?.close());
 
 const inRootfs = async (script: string, config = {}) => {
   const outcome = await kit.shell(script, { rootfs, ...config });
@@ -184,7 +173,7 @@ describe('a read-only root filesystem', () => {
     mount({ target: directory, flags: MS.MS_BIND | MS.MS_REMOUNT | MS.MS_RDONLY });
   };
   beforeAll(() => {
-    if (canRun) readOnly = busyboxRootfs(join(kit.directory, 'read-only'));
+    if (kernelTest === test) readOnly = busyboxRootfs(join(kit.directory, 'read-only'));
   });
 
   kernelTest('fails clearly without a mount point for the sandbox', async () => {
