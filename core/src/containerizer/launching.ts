@@ -124,6 +124,15 @@ async function prepare(container: ManagedContainer): Promise<void> {
   // The container's own variables win over those of isolators.
   Object.assign(plan.data.environment, config.environment);
   plan.data.environment.PATH ??= DEFAULT_PATH;
+  addCapabilities(plan, config);
+}
+
+/** What is asked for by name is never left out in silence: linux/capabilities, which judges it, may not be enabled. */
+function addCapabilities(plan: LaunchPlan, { capabilities }: ManagedContainer['config']): void {
+  if (plan.data.capabilities !== undefined || capabilities === undefined) return;
+  const { effective, bounding = effective } = capabilities;
+  if (bounding === undefined) return;
+  plan.setCapabilities(effective === undefined ? { bounding } : { effective, bounding });
 }
 
 async function fork(core: Core, container: ManagedContainer): Promise<void> {

@@ -8,7 +8,8 @@ export type NamespaceKind = (typeof NAMESPACE_KINDS)[number];
 
 /** Names without `CAP_`. `all` is every capability the kernel knows. */
 export interface PlannedCapabilities {
-  readonly effective: readonly string[] | 'all';
+  /** Absent: as the kernel has it at an exec: all of the bounding set for root, none for others. */
+  readonly effective?: readonly string[] | 'all' | undefined;
   readonly bounding: readonly string[] | 'all';
 }
 
