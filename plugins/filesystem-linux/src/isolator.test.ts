@@ -10,6 +10,7 @@ import {
   type LaunchPlanData,
   z,
 } from '@caisson/plugin-sdk';
+import { describeIsolatorContract, fakeContainer } from '@caisson/plugin-sdk/testing';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import plugin from './index.js';
 import { FilesystemLinuxIsolator } from './isolator.js';
@@ -27,22 +28,14 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
-function container(config: Partial<ContainerConfig> = {}, more: Partial<Container> = {}): Container {
-  return {
-    id: 'web',
-    parentId: undefined,
-    class: 'DEFAULT',
-    config: { argv: ['true'], ...config },
-    resources: {},
-    limits: {},
-    user: undefined,
-    sandbox: SANDBOX,
-    runtimeDirectory: '/run/caisson/containers/web',
-    pid: undefined,
-    parentPid: undefined,
-    ...more,
-  };
-}
+const container = (config: Partial<ContainerConfig> = {}, more: Partial<Omit<Container, 'config'>> = {}) =>
+  fakeContainer({ ...more, config });
+
+describeIsolatorContract({ plugin });
+// A directory that every Linux has; nothing is made in it.
+describe('with a root filesystem', () => {
+  describeIsolatorContract({ plugin, container: () => ({ config: { rootfs: '/usr' } }) });
+});
 
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 const HOST: HostEnvironment = {
@@ -261,7 +254,7 @@ describe('a root filesystem that is refused', () => {
 });
 
 describe('a nested container', () => {
-  const nested = { id: 'web.job', parentId: 'web', parentPid: 4321 };
+  const nested = { id: 'web.job', parentId: 'web', parentPid: 4321, sandbox: SANDBOX };
   const debug = { ...nested, class: 'DEBUG' } as const;
 
   test('DEFAULT: as at the top level', async () => {

@@ -23,7 +23,8 @@ export const FilesystemLinuxOptions = z.strictObject({
       'Where a container with a root filesystem finds its sandbox, and the value of its MESOS_SANDBOX. Created in the root ' +
         'filesystem if it is missing; a read-only one must have it. Without a root filesystem the sandbox is seen at its place ' +
         'on the host. (Mesos: --sandbox_directory)',
-    ),
+    )
+    .meta({ flag: 'sandbox_directory' }),
   reachableRootfs: z
     .enum(['warn', 'refuse'])
     .default('warn')

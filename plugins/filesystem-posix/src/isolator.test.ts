@@ -1,24 +1,13 @@
 import { type Container, type ContainerConfig, createHooks, LaunchPlan } from '@caisson/plugin-sdk';
+import { describeIsolatorContract, fakeContainer } from '@caisson/plugin-sdk/testing';
 import { describe, expect, test } from '@jest/globals';
 import plugin, { errors } from './index.js';
 import { FilesystemPosixIsolator } from './isolator.js';
 
-function container(config: Partial<ContainerConfig> = {}, more: Partial<Container> = {}): Container {
-  return {
-    id: 'web',
-    parentId: undefined,
-    class: 'DEFAULT',
-    config: { argv: ['true'], ...config },
-    resources: {},
-    limits: {},
-    user: undefined,
-    sandbox: '/var/lib/caisson/containers/web/sandbox',
-    runtimeDirectory: '/run/caisson/containers/web',
-    pid: undefined,
-    parentPid: undefined,
-    ...more,
-  };
-}
+const container = (config: Partial<ContainerConfig> = {}, more: Partial<Omit<Container, 'config'>> = {}) =>
+  fakeContainer({ ...more, config });
+
+describeIsolatorContract({ plugin });
 
 async function planFor(of: Container, start: Partial<LaunchPlan['data']> = {}): Promise<LaunchPlan['data']> {
   const hooks = createHooks();
@@ -44,7 +33,7 @@ describe('filesystem/posix', () => {
     expect((await planFor(container(), { workingDirectory: '/srv' })).workingDirectory).toBe('/srv');
   });
 
-  const kinds: [string, Partial<Container>][] = [
+  const kinds: [string, Partial<Omit<Container, 'config'>>][] = [
     ['top level', {}],
     ['nested', { id: 'web.job', parentId: 'web' }],
     ['DEBUG', { id: 'web.look', parentId: 'web', class: 'DEBUG' }],

@@ -7,51 +7,39 @@ import {
   type LaunchPlanData,
   z,
 } from '@caisson/plugin-sdk';
+import { describeIsolatorContract, fakeContainer } from '@caisson/plugin-sdk/testing';
 import { describe, expect, test } from '@jest/globals';
 import { sharesPidNamespace, whyUnsupported } from './host.js';
 import plugin from './index.js';
 import { PidNamespaceIsolator } from './isolator.js';
 
 const PROC = { type: 'proc', target: '/proc', flags: ['nosuid', 'nodev', 'noexec'] } as const;
-const TOP: Partial<Container> = {};
+type More = Partial<Omit<Container, 'config'>>;
+
+const TOP: More = {};
 // This process stands for a parent's first process: it is in the pid namespace of the agent, which is itself.
-const NESTED = { id: 'web.job', parentId: 'web', parentPid: process.pid } satisfies Partial<Container>;
-const DEBUG = { ...NESTED, class: 'DEBUG' } satisfies Partial<Container>;
+const NESTED = { id: 'web.job', parentId: 'web', parentPid: process.pid } satisfies More;
+const DEBUG = { ...NESTED, class: 'DEBUG' } satisfies More;
 const SHARE: Partial<ContainerConfig> = { sharePidNamespace: true };
 
-function container(more: Partial<Container>, config: Partial<ContainerConfig>): Container {
-  return {
-    id: 'web',
-    parentId: undefined,
-    class: 'DEFAULT',
-    config: { argv: ['true'], ...config },
-    resources: {},
-    limits: {},
-    user: undefined,
-    sandbox: '/var/lib/caisson/containers/web/sandbox',
-    runtimeDirectory: '/run/caisson/containers/web',
-    pid: undefined,
-    parentPid: undefined,
-    ...more,
-  };
-}
+describeIsolatorContract({ plugin });
 
 async function planFor(
-  more: Partial<Container>,
+  more: More,
   config: Partial<ContainerConfig> = {},
   { disallow = false, start = {} as Partial<LaunchPlanData> } = {},
 ): Promise<LaunchPlanData> {
   const hooks = createHooks();
   new PidNamespaceIsolator({ disallowSharingAgentPidNamespace: disallow }).apply(hooks);
   const plan = new LaunchPlan({ argv: ['true'], ...start });
-  await hooks.prepare.promise(container(more, config), plan);
+  await hooks.prepare.promise(fakeContainer({ ...more, config }), plan);
   return plan.data;
 }
 
 const PARENTS = { kind: 'pid', pid: process.pid } as const;
 type Row = [
   what: string,
-  more: Partial<Container>,
+  more: More,
   config: Partial<ContainerConfig>,
   plan: Pick<LaunchPlanData['namespaces'], 'create' | 'enter'> & { mounts: readonly unknown[] },
 ];
