@@ -18,7 +18,10 @@ export async function library(rootfs, directory) {
   return {
     name: 'caisson',
     launch: () => launchTrue(containerizer, rootfs),
-    close: () => containerizer.close(),
+    close: async () => {
+      await containerizer.close();
+      execFileSync('umount', [runtimeDir]);
+    },
   };
 }
 

@@ -1,5 +1,6 @@
 import { closeSync, fchmodSync, openSync, unlinkSync, writeSync } from 'node:fs';
 import { basename, join } from 'node:path';
+import { isErrno } from '../errors.js';
 import { memfdNoexec } from '../proc/kernel.js';
 import { executableMemfd, sealAll } from '../syscalls/memfd.js';
 
@@ -25,6 +26,16 @@ export const imageMode = (): ImageMode => (memfdNoexec() >= 2 ? 'file' : 'memfd'
  */
 export function sealImage(image: Buffer, mode: ImageMode, directory: string): number {
   return mode === 'memfd' ? sealedMemfd(image) : unlinkedFile(image, directory);
+}
+
+/** The same, in whichever mode the kernel takes: asked by doing, since a sysctl may change at any time. */
+export function sealExecutable(image: Buffer, directory: string): number {
+  try {
+    return sealedMemfd(image);
+  } catch (error) {
+    if (!isErrno(error, 'EACCES')) throw error;
+    return unlinkedFile(image, directory);
+  }
 }
 
 function sealedMemfd(image: Buffer): number {

@@ -1,5 +1,5 @@
 import { closeSync } from 'node:fs';
-import { imageMode, sealImage } from '@caisson/linux/exec-stage';
+import { sealExecutable } from '@caisson/linux/exec-stage';
 import { type FileAction, posixSpawn } from '@caisson/linux/process';
 import { DESCRIPTOR, FIRST_EXTRA } from './launch-table.js';
 
@@ -14,7 +14,7 @@ export type Placement = readonly { readonly from: number; readonly to: number }[
  * @returns the supervisor's pid
  */
 export function spawnImage(image: Buffer, placement: Placement, directory: string): number {
-  const fd = sealImage(image, imageMode(), directory);
+  const fd = sealExecutable(image, directory);
   try {
     const all = [...placement, { from: fd, to: DESCRIPTOR.image }];
     return posixSpawn({

@@ -1,5 +1,6 @@
 import { Label } from '@caisson/linux/exec-stage';
-import { AT_EMPTY_PATH, OPEN_TREE } from '@caisson/linux/syscalls';
+import { AT_EMPTY_PATH, AT_SYMLINK_NOFOLLOW, MOVE_MOUNT, OPEN_TREE } from '@caisson/linux/syscalls';
+import type { Descriptor, LaunchTable } from '../launch-table.js';
 import type { LaunchStep } from '../step.js';
 import { moveOnto } from './mount-filesystems.js';
 import { setTreeAttributes } from './open-bind-sources.js';
@@ -16,6 +17,11 @@ export const makeReadOnly: LaunchStep = {
   compile({ readOnlyPaths }, table) {
     for (const path of readOnlyPaths) {
       const absent = new Label(`no ${path}`);
+      const { from, below, held } = table.startOf(path);
+      if (held && !below.includes('/')) {
+        overItself(from, below, absent, table);
+        continue;
+      }
       const target = table.openInside(path, { tolerate: ['ENOENT', 'ENOTDIR'], orElse: absent });
       const how = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_EMPTY_PATH;
       const tree = table.call('open_tree', [target, table.string(''), how]);
@@ -25,3 +31,14 @@ export const makeReadOnly: LaunchStep = {
     }
   },
 };
+
+/** One name in a filesystem that is ours alone needs no descriptor: nobody can put a link there. */
+function overItself(from: Descriptor, name: string, absent: Label, table: LaunchTable): void {
+  const how = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE | AT_SYMLINK_NOFOLLOW;
+  const options = { tolerate: ['ENOENT', 'ENOTDIR'], orElse: absent };
+  const tree = table.call('open_tree', [from, table.string(name), how], options);
+  setTreeAttributes(table, tree, ['ro']);
+  const flags = MOVE_MOUNT.F_EMPTY_PATH;
+  table.call('move_mount', [tree, table.string(''), from, table.string(name), flags]);
+  table.place(absent);
+}

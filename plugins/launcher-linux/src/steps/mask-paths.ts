@@ -31,18 +31,17 @@ export const maskPaths: LaunchStep = {
 };
 
 function mask(path: string, nullDevice: ResultReference, table: LaunchTable): void {
-  const [absent, file] = [new Label(`no ${path}`), new Label(`file ${path}`)];
-  table.openInside(path, { tolerate: ['ENOENT', 'ENOTDIR'], orElse: absent });
-  const directory = table.openInside(path, { directory: true, tolerate: ['ENOTDIR'], orElse: file });
-  moveOnto(table, createFilesystem(table, EMPTY_DIRECTORY), directory);
-  table.jump(absent);
-  table.place(file);
-  const target = table.openInside(path);
+  const [done, directory] = [new Label(`after ${path}`), new Label(`directory ${path}`)];
+  const target = table.openInside(path, { tolerate: ['ENOENT', 'ENOTDIR'], orElse: done });
   const how = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
   const device = table.call('open_tree', [nullDevice, table.string(''), how]);
   setTreeAttributes(table, device, ['ro', 'nosuid', 'noexec']);
-  moveOnto(table, device, target);
-  table.place(absent);
+  // A file on a directory is EINVAL; whatever else is wrong shows in the attempt that follows.
+  moveOnto(table, device, target, { tolerate: ['EINVAL', 'ENOTDIR'], orElse: directory });
+  table.jump(done);
+  table.place(directory);
+  moveOnto(table, createFilesystem(table, EMPTY_DIRECTORY), target);
+  table.place(done);
 }
 
 const EMPTY_DIRECTORY = {

@@ -1,4 +1,4 @@
-import { Label, type ResultReference } from '@caisson/linux/exec-stage';
+import { type CallOptions, Label, type ResultReference } from '@caisson/linux/exec-stage';
 import { FSCONFIG, MOVE_MOUNT } from '@caisson/linux/syscalls';
 import { type FilesystemMount, isBind, type LaunchPlanData, type Mount } from '@caisson/plugin-sdk';
 import type { Descriptor, LaunchTable, Resolution } from '../launch-table.js';
@@ -29,10 +29,15 @@ function attach(plan: LaunchPlanData, mount: Mount, table: LaunchTable): void {
 }
 
 /** Attaches a detached mount at a place that we hold. */
-export function moveOnto(table: LaunchTable, tree: Descriptor, target: Descriptor): void {
+export function moveOnto(
+  table: LaunchTable,
+  tree: Descriptor,
+  target: Descriptor,
+  options: CallOptions = {},
+): void {
   const empty = table.string('');
   const how = MOVE_MOUNT.F_EMPTY_PATH | MOVE_MOUNT.T_EMPTY_PATH;
-  table.call('move_mount', [tree, empty, target, empty, how]);
+  table.call('move_mount', [tree, empty, target, empty, how], options);
 }
 
 // What the kernel itself writes to must not be behind a link of the image (threat model F4: CVE-2019-19921).
