@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type {
   Container,
   IsolatorDefinition,
@@ -858,6 +858,15 @@ describe('recovery', () => {
       expect(kernel.alive).toEqual([]);
       await kill(containerizer);
     }
+  });
+
+  test('what is no container is left alone', async () => {
+    await kill(await start());
+    writeFileSync(directory.join('run/containers/a-file'), '');
+    mkdirSync(directory.join('run/containers/a b'));
+    const second = await start();
+    expect(second.list()).toEqual([]);
+    expect(readdirSync(directory.join('run/containers'))).toEqual(['a b', 'a-file']);
   });
 
   test('an orphan is cleaned up by every isolator', async () => {

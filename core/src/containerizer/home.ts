@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { claimDirectory, isAbandoned, type Ownership } from '../checkpoints/owner.js';
 import { markOf, ownMark } from '../checkpoints/process-start.js';
 import type { ConfigurationValues } from '../configuration/values.js';
+import { requireTrusted } from '../trust.js';
 import type { StateDirectories } from './place.js';
 import { ensureStateDirectory, PRIVATE, SEARCHABLE } from './state-directory.js';
 
@@ -22,12 +23,13 @@ export interface Home extends StateDirectories {
 const RUNS = 'runs';
 const BEING_MADE = /^new\.(\d+)\.(\d+)\./;
 
-/** @throws DIRECTORY_IN_USE, DIRECTORY_UNSAFE, STATE_WRITE_FAILED */
+/** @throws DIRECTORY_IN_USE, DIRECTORY_UNSAFE, PATH_UNTRUSTED, STATE_WRITE_FAILED */
 export function openHome({ runtimeDir, workDir }: ConfigurationValues, transient: boolean): Home {
   ensureStateDirectory(runtimeDir, PRIVATE);
   ensureStateDirectory(workDir, SEARCHABLE);
   ensureStateDirectory(join(workDir, 'containers'), SEARCHABLE);
   if (!transient) ensureStateDirectory(join(runtimeDir, 'containers'), PRIVATE);
+  for (const directory of [runtimeDir, workDir]) requireTrusted(directory, 'directory');
   const { directory, ownership } = transient ? makeRun(join(runtimeDir, RUNS)) : claimed(runtimeDir);
   return {
     runtimeDir: directory,

@@ -6,10 +6,12 @@ import { mkdirSync } from 'node:fs';
 import {
   type CaissonError,
   type ContainerProcess,
+  isCaissonError,
   LaunchPlan,
   type LaunchPlanData,
   type Limitation,
   messageOf,
+  withCause,
 } from '@caisson/plugin-sdk';
 import { failpoint } from '@caisson/plugin-sdk/failpoint';
 import { markLaunched, writePendingRecord } from '../checkpoints/record.js';
@@ -77,10 +79,16 @@ function requireWanted({ id, cause }: ManagedContainer): void {
 /** The record first: what is made after it is found again by its paths. */
 function makeFiles(container: ManagedContainer): void {
   const { place, user } = container;
-  mkdirSync(place.runtimeDirectory, { mode: 0o700, recursive: true });
-  writePendingRecord(place.runtimeDirectory, container.record());
-  failpoint('launch.sandbox');
-  createSandbox(place, user);
+  try {
+    mkdirSync(place.runtimeDirectory, { mode: 0o700, recursive: true });
+    writePendingRecord(place.runtimeDirectory, container.record());
+    failpoint('launch.sandbox');
+    createSandbox(place, user);
+  } catch (error) {
+    if (isCaissonError(error)) throw error;
+    // A bare ENOSPC or EROFS of Node says where, not what to do.
+    throw withCause(coreErrors.STATE_WRITE_FAILED(place.sandbox, messageOf(error)), error);
+  }
 }
 
 function startOfPlan({ config, user }: ManagedContainer): LaunchPlan {

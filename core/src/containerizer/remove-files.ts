@@ -1,4 +1,4 @@
-import { readdirSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
+import { type Dirent, readdirSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { failpoint } from '@caisson/plugin-sdk/failpoint';
 import { isRecord } from '../checkpoints/record.js';
@@ -15,16 +15,19 @@ export async function removeFiles(place: Place, keepSandbox = false): Promise<vo
 
 /** What was set aside stays, for somebody to look at, and the directory with it. */
 function removeState(directory: string): void {
-  const names = namesIn(directory);
-  for (const name of names)
-    if (!isSetAside(name) && !isRecord(name)) rmSync(join(directory, name), { recursive: true, force: true });
-  for (const name of names) if (isRecord(name)) unlinkSync(join(directory, name));
-  if (!names.some(isSetAside)) removeDirectory(directory);
+  const entries = entriesOf(directory);
+  const others = entries.filter(({ name }) => !isSetAside(name) && !isRecord(name));
+  for (const entry of [...others, ...entries.filter(({ name }) => isRecord(name))]) {
+    const path = join(directory, entry.name);
+    if (entry.isDirectory()) rmSync(path, { recursive: true, force: true });
+    else unlinkSync(path);
+  }
+  if (!entries.some(({ name }) => isSetAside(name))) removeDirectory(directory);
 }
 
-function namesIn(directory: string): string[] {
+function entriesOf(directory: string): Dirent[] {
   try {
-    return readdirSync(directory);
+    return readdirSync(directory, { withFileTypes: true });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;

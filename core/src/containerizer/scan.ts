@@ -66,4 +66,9 @@ function idOf(parentId: ContainerId | undefined, name: string, log: Logger): Con
   }
 }
 
-const namesIn = (directory: string): string[] => (existsSync(directory) ? readdirSync(directory) : []);
+function namesIn(directory: string): string[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
+}

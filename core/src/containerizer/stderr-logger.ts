@@ -1,8 +1,11 @@
 import type { Logger } from '@caisson/plugin-sdk';
 
 const print = (level: string) => (fields: object, message: string) =>
-  // As JSON, what a container controls is escaped (threat model K4).
-  void process.stderr.write(`caisson: ${level}: ${message.trimEnd()} ${JSON.stringify(fields)}\n`);
+  void process.stderr.write(`caisson: ${level}: ${escaped(message)} ${escaped(JSON.stringify(fields))}\n`);
+
+/** What a container controls writes no line of its own, and no escape sequence (threat model K4). */
+const escaped = (text: string): string =>
+  text.replace(/[\u0000-\u001f\u007f-\u009f]/g, (character) => JSON.stringify(character).slice(1, -1));
 
 const nothing = (): void => {};
 

@@ -42,9 +42,9 @@ async function apply(
   await failpoint('update.applied');
   // It may have ended meanwhile, and its record says so.
   requireRunning(container);
+  writeRecord(place.runtimeDirectory, { ...container.record(), resources, limits });
   container.resources = Object.freeze(resources);
   container.limits = Object.freeze(limits);
-  writeRecord(place.runtimeDirectory, container.record());
   core.emit({ type: 'updated', id, resources });
 }
 

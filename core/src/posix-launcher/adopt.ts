@@ -19,13 +19,13 @@ export function adoptProcess(container: Container, state: LauncherState): Contai
     sandbox: container.sandbox,
     isReaped: () => mark === undefined || isAlive(mark) === false,
   };
-  const members = findMembers(tree, listProcesses());
-  if (mark === undefined && members.length === 0) return undefined;
+  const [found] = mark ? [mark.pid] : findMembers(tree, listProcesses());
+  if (found === undefined) return undefined;
   const isLeaderAlive = (): boolean => mark !== undefined && isAlive(mark) !== false;
   const poll = new Poll(isLeaderAlive);
   return new PosixProcess({
     id: container.id,
-    leader: { pid: mark?.pid ?? members[0]!, ended: poll.ended, isAlive: isLeaderAlive },
+    leader: { pid: found, ended: poll.ended, isAlive: isLeaderAlive },
     tree,
     state,
     close: () => poll.stop(),

@@ -1,7 +1,8 @@
 /** Real processes: the launcher posix through the whole core. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import type { Writable } from 'node:stream';
 import type { ContainerConfig, IsolatorDefinition, LaunchPlan } from '@caisson/plugin-sdk';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Containerizer } from '../containerizer/containerizer.js';
@@ -208,6 +209,29 @@ describe('launched means executed (N11)', () => {
     expect(gateScript({ environment: { PWD: '/' }, oomScoreAdj: 5 })).toMatch(
       /echo 5 >.*\nunset OLDPWD SHLVL/,
     );
+  });
+
+  const shells = [['dash'], ['bash', '--posix'], ['busybox', 'sh'], ['sh']].filter(
+    ([shell]) => spawnSync('sh', ['-c', `command -v ${shell}`]).status === 0,
+  );
+  test.each(shells)('the gate in %s', async (...shell) => {
+    const through = async (command: string[], gate: string) => {
+      const script = gateScript({ environment: {}, oomScoreAdj: undefined });
+      const [program = '', ...options] = shell.filter((word) => typeof word === 'string');
+      const child = spawn(program, [...options, '-c', script, 'sh', ...command], {
+        stdio: ['ignore', 'pipe', 'ignore', 'pipe', 'pipe'],
+        env: { PATH: process.env.PATH },
+      });
+      let report = '';
+      child.stdio[4]!.on('data', (chunk) => {
+        report += chunk;
+      });
+      (child.stdio[3] as Writable).end(gate);
+      return { status: await ended(child), report: parseReport(report) };
+    };
+    expect(await through(['sh', '-c', 'exit 7'], '\n')).toEqual({ status: 7, report: 'executed' });
+    expect(await through(['nowhere'], '\n')).toEqual({ status: 127, report: { status: 127 } });
+    expect(await through(['true'], '')).toEqual({ status: 125, report: 'ended at the gate' });
   });
 
   test('nothing of the command runs before isolate has finished', async () => {
