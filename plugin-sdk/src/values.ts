@@ -28,16 +28,20 @@ export function parseDuration(text: string): number | undefined {
   return ms < LONGEST_MS ? ms : undefined;
 }
 
-/** The largest unit that divides it, else the one of its magnitude: 90000 is `90secs`, 60000 `1mins`. */
+/**
+ * In the unit of its magnitude, or the next smaller one where only that divides it: 60000 is `1mins`, 90000 `90secs`. What is
+ * printed reads back as the same number.
+ */
 export function formatDuration(ms: number): string {
   const units = Object.entries(DURATION_UNITS).reverse();
   const index = units.findIndex(([, size]) => ms >= size);
   if (ms <= 0 || index < 0) return '0ns';
-  const [unit, size] = units[index]!;
-  const smaller = units[index + 1];
-  if (!Number.isInteger(ms / size) && smaller && Number.isInteger(ms / smaller[1]))
-    return `${ms / smaller[1]}${smaller[0]}`;
-  return `${ms / size}${unit}`;
+  const written = units.slice(index).map(([unit, size]) => ({ unit, count: ms / size }));
+  const [own, smaller] = written;
+  const whole = [own, smaller].find((each) => each && Number.isInteger(each.count));
+  const exact = written.find(({ unit, count }) => parseDuration(`${count}${unit}`) === ms);
+  const { unit, count } = (whole ?? exact ?? own)!;
+  return `${count}${unit}`;
 }
 
 /** Bytes; undefined if it is no size. */

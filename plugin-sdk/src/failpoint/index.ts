@@ -17,13 +17,16 @@ const ACTIONS: readonly string[] = ['throw', 'nonsense', 'hang', 'kill'];
 const rules = new Map<string, { action: FailpointRule['action']; left: number }>();
 const reached = new Set<string>();
 
-for (const entry of (process.env['CAISSON_FAILPOINTS'] ?? '').split(';').filter(Boolean)) {
+for (const entry of (process.env.CAISSON_FAILPOINTS ?? '').split(';').filter(Boolean)) {
   const [name = '', action = ''] = entry.split('=');
   if (!ACTIONS.includes(action)) throw new Error(`CAISSON_FAILPOINTS: ${entry} has no action of ${ACTIONS}`);
   setFailpoint(name, { action: action as FailpointRule['action'] });
 }
 
-export function setFailpoint(name: string, { action, times = Number.POSITIVE_INFINITY }: FailpointRule): void {
+export function setFailpoint(
+  name: string,
+  { action, times = Number.POSITIVE_INFINITY }: FailpointRule,
+): void {
   rules.set(name, { action, left: times });
 }
 

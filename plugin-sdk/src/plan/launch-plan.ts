@@ -47,6 +47,7 @@ export class LaunchPlan {
   /** Who is adding now: set by the core around each tap. */
   contributor = 'the configuration';
   readonly #setBy = new Map<string, string>();
+  readonly #ownVariables: ReadonlySet<string>;
   readonly #askedBy = new Map<keyof LaunchPlanData, Set<string>>();
 
   constructor(start: Pick<LaunchPlanData, 'argv'> & Partial<LaunchPlanData>) {
@@ -67,6 +68,7 @@ export class LaunchPlan {
       stdio: 'files',
       ...start,
     };
+    this.#ownVariables = new Set(Object.keys(this.data.environment));
     for (const [key, what] of SINGLE_VALUES)
       if (this.data[key] !== undefined) this.#setBy.set(what, this.contributor);
   }
@@ -148,8 +150,9 @@ export class LaunchPlan {
 
   /** A variable set twice with different values is refused; the container's own configuration wins over isolators. */
   setEnvironment(name: string, value: string): void {
-    if (name === '' || name.includes('=') || name.includes('\0') || value.includes('\0'))
+    if (!isVariable(name, value))
       throw planErrors.PLAN_INVALID(this.contributor, 'a variable', name, 'a name has no "=" and no NUL');
+    if (this.#ownVariables.has(name)) return;
     const what = `variable ${name}`;
     const before = this.#setBy.get(what);
     if (before !== undefined && before !== this.contributor && this.data.environment[name] !== value)
@@ -214,6 +217,10 @@ export class LaunchPlan {
       throw planErrors.PLAN_INVALID(this.contributor, what, path, '".." could lead out of the container');
   }
 }
+
+/** `__proto__` would be no variable but the prototype of all of them (threat model K4). */
+const isVariable = (name: string, value: string): boolean =>
+  name !== '' && name !== '__proto__' && !name.includes('=') && !name.includes('\0') && !value.includes('\0');
 
 const SINGLE_VALUES = [
   ['rootfs', 'root filesystem'],
