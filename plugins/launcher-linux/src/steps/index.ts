@@ -18,7 +18,7 @@ import { runInit, startInit } from './run-init.js';
 import { newKeyring, setLimits } from './set-limits.js';
 import { supervise } from './supervise.js';
 import { mountTerminals, takeTerminal } from './take-terminal.js';
-import { waitAtGate } from './wait-at-gate.js';
+import { stayWithAgent, waitAtGate } from './wait-at-gate.js';
 
 /** A launch, in order. */
 export const STEPS: readonly LaunchStep[] = [
@@ -46,6 +46,7 @@ export const STEPS: readonly LaunchStep[] = [
   waitAtGate,
   becomeUser,
   setCapabilities,
+  stayWithAgent,
   enterWorkingDirectory,
   startInit,
   enterPidNamespace,

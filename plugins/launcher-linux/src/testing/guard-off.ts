@@ -5,12 +5,42 @@ import { STEPS } from '../steps/index.js';
 
 type Call = LaunchTable['call'];
 
+/** Steps that a test names to another process. */
+export type NamedSteps = 'slow credentials' | 'slow credentials, no look at the gate';
+
+export function stepsByName(name: NamedSteps): LaunchStep[] {
+  const steps = name === 'slow credentials' ? STEPS : withoutSteps('stay-with-agent');
+  return stepsWith('become-user', pause(300), steps);
+}
+
 /** The steps of a launch without some of them: to show the attack that a step stops. */
 export function withoutSteps(...names: string[]): LaunchStep[] {
   for (const name of names)
     if (!STEPS.some((step) => step.name === name)) throw new Error(`a launch has no step ${name}`);
   return STEPS.filter((step) => !names.includes(step.name));
 }
+
+/** The steps of a launch with one more, behind the one that is named. */
+export function stepsWith(
+  behind: string,
+  step: LaunchStep,
+  steps: readonly LaunchStep[] = STEPS,
+): LaunchStep[] {
+  const at = steps.findIndex(({ name }) => name === behind);
+  if (at < 0) throw new Error(`a launch has no step ${behind}`);
+  return steps.toSpliced(at + 1, 0, step);
+}
+
+/** A step that takes its time: a moment of a launch made long enough to act in. */
+export const pause = (ms: number): LaunchStep => ({
+  name: 'pause',
+  compile(_plan, table) {
+    const time = Buffer.alloc(16);
+    time.writeBigInt64LE(BigInt(Math.trunc(ms / 1000)), 0);
+    time.writeBigInt64LE(BigInt((ms % 1000) * 1_000_000), 8);
+    table.call('ppoll', [0, 0, table.bytes(time), 0, 8]);
+  },
+});
 
 /** The steps of a launch where one step leaves out every call of a name: the result of such a call is 0. */
 export function withoutCalls(

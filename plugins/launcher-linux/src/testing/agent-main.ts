@@ -1,0 +1,33 @@
+/**
+ * An agent of its own process, to be killed: launches what the job says, tells each container's state on a line, and goes on until
+ * it is killed. `node --conditions=failpoints agent-main.js '<job as JSON>'`
+ */
+import { writeSync } from 'node:fs';
+import { Cgroups } from '@caisson/linux/cgroups';
+import { Reaper } from '@caisson/linux/process';
+import type { Container, LaunchPlanData } from '@caisson/plugin-sdk';
+import { forkContainer } from '../fork.js';
+import { type NamedSteps, stepsByName } from './guard-off.js';
+
+export interface AgentJob {
+  readonly containers: readonly Container[];
+  readonly plan: LaunchPlanData;
+  readonly until: 'gate' | 'running' | 'gate opened';
+  readonly steps?: NamedSteps | undefined;
+}
+
+const { containers, plan, until, steps } = JSON.parse(process.argv[2] as string) as AgentJob;
+const context = {
+  reaper: new Reaper(),
+  cgroups: new Cgroups(),
+  imageDirectory: '/tmp',
+  patienceMs: () => 0,
+  steps: steps && stepsByName(steps),
+};
+for (const container of containers) {
+  const launched = await forkContainer(container, plan, context);
+  const released = until === 'gate' ? undefined : launched.release();
+  if (until === 'running') await released;
+  writeSync(1, `${JSON.stringify(launched.state)}\n`);
+}
+setInterval(() => {}, 1e9);
