@@ -42,6 +42,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   'chdir ENOENT': 'the working directory does not exist in the container',
   'chdir EACCES': 'the user of the container may not enter the working directory',
   'chdir ENOTDIR': 'the working directory is not a directory',
+  'keyctl EDQUOT': 'root has used up its quota of keys: see /proc/key-users, kernel.keys.root_maxkeys',
   'prlimit64 EPERM': 'raising a hard limit needs CAP_SYS_RESOURCE',
   'prlimit64 EINVAL': 'the soft limit is above the hard one',
   'capset EPERM': 'a capability is not in the permitted set of the agent',

@@ -5,11 +5,14 @@ import type { LaunchStep } from '../step.js';
 const KEYCTL_JOIN_SESSION_KEYRING = 1;
 const NO_CORE_DUMPS: Rlimit = { soft: 0, hard: 0 };
 
-/** Step new-keyring: the agent's session keyring would be the container's too (threat model N13; keyctl(2)). */
+/**
+ * Step new-keyring: the agent's session keyring would be the container's too (threat model N13; keyctl(2)). A container of
+ * uid 0 can use up root's quota of keys: that fails the next launches, but gives them nobody else's keyring.
+ */
 export const newKeyring: LaunchStep = {
   name: 'new-keyring',
   compile(_plan, table) {
-    table.call('keyctl', [KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0], { tolerate: ['ENOSYS', 'EDQUOT'] });
+    table.call('keyctl', [KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0], { tolerate: ['ENOSYS'] });
   },
 };
 
