@@ -1,0 +1,79 @@
+import { expect, test } from '@jest/globals';
+import { compileTable } from '../compile.js';
+import { hostPlan, standardPlan } from '../testing/standard-plan.js';
+import { STEPS } from './index.js';
+
+const stepsOf = (plan: ReturnType<typeof hostPlan>) => [
+  ...new Set(compileTable(plan).records.map(({ step }) => step)),
+];
+
+test('names are unique: an error names the step', () => {
+  expect(new Set(STEPS.map(({ name }) => name)).size).toBe(STEPS.length);
+});
+
+test('a launch with a root filesystem, in order', () => {
+  expect(stepsOf(standardPlan('/', 'true'))).toEqual([
+    'become-supervisor',
+    'clone-container',
+    'adjust-oom-score',
+    'detach-mounts',
+    'enter-rootfs',
+    'mount-filesystems',
+    'make-files',
+    'mask-paths',
+    'make-read-only',
+    'close-descriptors',
+    'new-keyring',
+    'set-limits',
+    'drop-bounding',
+    'wait-at-gate',
+    'become-user',
+    'set-capabilities',
+    'enter-working-directory',
+    'execute',
+    'supervise',
+  ]);
+});
+
+test('a launch without any isolation', () => {
+  expect(stepsOf(hostPlan('true'))).toEqual([
+    'become-supervisor',
+    'clone-container',
+    'adjust-oom-score',
+    'keep-root',
+    'close-descriptors',
+    'new-keyring',
+    'set-limits',
+    'drop-bounding',
+    'wait-at-gate',
+    'become-user',
+    'set-capabilities',
+    'enter-working-directory',
+    'execute',
+    'supervise',
+  ]);
+});
+
+const order = STEPS.map(({ name }) => name);
+test.each([
+  ['wait-at-gate', 'become-user', 'the credentials are those of the container only once it is confined (N6)'],
+  ['wait-at-gate', 'execute', 'nothing of the container runs before the gate (N6)'],
+  ['detach-mounts', 'open-bind-sources', 'nothing is mounted before (F6)'],
+  ['open-bind-sources', 'enter-rootfs', 'while the host can be seen (F2)'],
+  ['adjust-oom-score', 'enter-rootfs', 'through the /proc of the host'],
+  ['make-files', 'mask-paths', 'masked files need /dev/null'],
+  ['drop-bounding', 'become-user', 'it needs CAP_SETPCAP'],
+  ['become-user', 'set-capabilities', 'a change of the uid clears capabilities'],
+  ['set-capabilities', 'stay-with-agent', 'the last change of credentials clears the parent-death signal'],
+  ['close-descriptors', 'enter-working-directory', 'no descriptor leads out (N3)'],
+  ['set-capabilities', 'enter-pid-namespace', 'joining a pid namespace is the last act (N5)'],
+  ['close-descriptors', 'enter-pid-namespace', 'joining a pid namespace is the last act (N5)'],
+  ['set-limits', 'enter-pid-namespace', 'joining a pid namespace is the last act (N5)'],
+])('%s comes before %s: %s', (earlier, later) => {
+  expect(order.indexOf(earlier)).toBeGreaterThanOrEqual(0);
+  expect(order.indexOf(earlier)).toBeLessThan(order.indexOf(later));
+});
+
+test('after enter-pid-namespace only the exec (N5: CVE-2016-9962)', () => {
+  expect(order[order.indexOf('enter-pid-namespace') + 1]).toBe('execute');
+});
