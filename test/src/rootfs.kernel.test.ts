@@ -1,5 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { MS, mount, umount } from '@caisson/linux/syscalls';
 import { busyboxRootfs } from '@caisson/linux/testing';
 import type { ContainerProcess } from '@caisson/plugin-sdk';
@@ -157,7 +158,7 @@ describe("the host's mount table", () => {
       expect(hostMounts()).toBe(before);
       await process.release();
       const output = join(container.sandbox, 'stdout');
-      while (!readFileSync(output, 'utf8').endsWith('ready\n')) await new Promise(setImmediate);
+      while (!readFileSync(output, 'utf8').endsWith('ready\n')) await sleep(1);
       expect(hostMounts()).toBe(before);
       await process.destroy();
       await process.exited;

@@ -44,7 +44,7 @@ describe('a launch', () => {
   const text = (argument: unknown): string =>
     table.data[(argument as { data: number }).data]?.toString('latin1').replace(/\0$/, '') ?? '';
   const lookups = table.records
-    .filter(({ call }) => call === 'openat2')
+    .filter(({ call }) => ['openat2', 'openat', 'open_tree'].includes(call))
     .map(({ step, arguments: [from, path] }) => {
       const start = from as number | { record: number };
       return [step, typeof start === 'number' ? start : table.records[start.record]?.call, text(path)];
