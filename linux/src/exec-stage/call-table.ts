@@ -59,6 +59,8 @@ export type Argument =
   | StringVector
   | Slot;
 
+export type Address = ResultAddress | OperandAddress | DataPointer;
+
 /** A place in the table to jump to; `place` puts it before the next record. */
 export class Label {
   record: number | undefined;
@@ -103,6 +105,7 @@ const noNul = (text: string): string => {
 export class CallTable {
   readonly records: TableRecord[] = [];
   readonly data: Buffer[] = [];
+  readonly addresses: { readonly data: number; readonly at: number; readonly address: Address }[] = [];
   readonly #strings = new Map<string, DataPointer>();
   #step = '';
 
@@ -181,6 +184,14 @@ export class CallTable {
   bytes(content: Buffer): DataPointer {
     this.data.push(content);
     return { kind: 'data', data: this.data.length - 1 };
+  }
+
+  /** A structure of the kernel that holds addresses: each is written at its offset when the table is assembled. */
+  structure(content: Buffer, addresses: Readonly<Record<number, Address>>): DataPointer {
+    const pointer = this.bytes(content);
+    for (const [at, address] of Object.entries(addresses))
+      this.addresses.push({ data: pointer.data, at: Number(at), address });
+    return pointer;
   }
 
   /** Zeroed bytes that calls may write to. */

@@ -20,14 +20,14 @@ const headers = new Map<Architecture, Buffer>();
  *
  * Source  elf(5)
  */
-export function elfHeader(architecture: Architecture, imageBytes: number): Buffer {
+export function elfHeader(architecture: Architecture, imageBytes: number, memoryBytes = imageBytes): Buffer {
   let header = headers.get(architecture);
   if (!header) {
     header = buildHeader(architecture);
     headers.set(architecture, header);
   }
   header.writeBigUInt64LE(BigInt(imageBytes), ELF_HEADER_BYTES + 32);
-  header.writeBigUInt64LE(BigInt(imageBytes), ELF_HEADER_BYTES + 40);
+  header.writeBigUInt64LE(BigInt(memoryBytes), ELF_HEADER_BYTES + 40);
   return header;
 }
 

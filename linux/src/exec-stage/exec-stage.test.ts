@@ -71,7 +71,7 @@ describe('the runner', () => {
     const directory = mkdtempSync(join(tmpdir(), 'caisson-arm64-'));
     try {
       const file = join(directory, 'image');
-      writeFileSync(file, new Program(tableWithChild(42), 'arm64').fill(), { mode: 0o700 });
+      writeFileSync(file, new Program(tableWithChild(42), { architecture: 'arm64' }).fill(), { mode: 0o700 });
       const result = spawnSync(emulator as string, [file], { encoding: 'utf8' });
       expect(result.stdout).toBe('waited\n');
       expect(result.status).toBe(42);
@@ -201,7 +201,7 @@ describe('a table', () => {
               args.map((a) => (typeof a === 'string' ? table.string(a.replaceAll('\0', '')) : a)),
             );
           }
-          const image = new Program(table, 'x64').fill();
+          const image = new Program(table, { architecture: 'x64' }).fill();
           const tableAt = HEADER_BYTES + RUNNERS.x64.length;
           calls.forEach(([name, args], index) => {
             const record = image.subarray(

@@ -1,5 +1,3 @@
-import { LOAD_ADDRESS } from './elf.js';
-
 /** The next multiple of 8. */
 export const aligned = (size: number): number => (size + 7) & ~7;
 
@@ -10,7 +8,11 @@ let scratch = Buffer.alloc(64 * 1024);
 export class ImageWriter {
   #end: number;
 
-  constructor(template: Buffer) {
+  /** @param base  address of offset 0 */
+  constructor(
+    template: Buffer,
+    private readonly base: number,
+  ) {
     this.#end = template.length;
     grow(template.length, 0);
     template.copy(scratch);
@@ -46,7 +48,7 @@ export class ImageWriter {
 
   #vector(strings: readonly string[]): number {
     const at = this.#reserve((strings.length + 1) * 8);
-    strings.forEach((text, index) => this.patch(at + index * 8, BigInt(LOAD_ADDRESS + this.#string(text))));
+    strings.forEach((text, index) => this.patch(at + index * 8, BigInt(this.base + this.#string(text))));
     return at;
   }
 

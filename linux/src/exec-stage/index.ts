@@ -1,5 +1,5 @@
 export * from './call-table.js';
-export { Program, type SlotValue, type SlotValues } from './program.js';
+export { addressBehind, Program, type SlotValue, type SlotValues } from './program.js';
 export { FAILURE_EXIT_CODE, RECORD_BYTES, REPORT_DESCRIPTOR } from './record.js';
 export * from './report.js';
 export * from './sealed-image.js';

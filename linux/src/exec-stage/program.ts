@@ -16,6 +16,22 @@ interface Patch {
   readonly at: number;
 }
 
+/** Where a program lies, and what comes before its table. */
+export interface ProgramOptions {
+  readonly architecture?: Architecture | undefined;
+  /**
+   * The program is put into a running image later, so many records behind the beginning of its table: it is a table and
+   * its data alone, without header and runner.
+   */
+  readonly behind?: number | undefined;
+  /** Bytes of zeroed memory of the image, from its beginning. Default: what it needs. */
+  readonly memory?: number | undefined;
+}
+
+/** Where a program that is put `behind` so many records of a running image begins in its memory. */
+export const addressBehind = (behind: number, arch: Architecture = architecture()): number =>
+  LOAD_ADDRESS + HEADER_BYTES + RUNNERS[arch].length + behind * RECORD_BYTES;
+
 /**
  * An assembled table: an image whose slots each launch fills in. Assembling is done once per kind of launch, filling
  * for each one: a copy, and the strings of the launch behind it.
@@ -27,13 +43,23 @@ export class Program {
   readonly #patches: readonly Patch[];
   readonly #tableAt: number;
   readonly #dataAt: readonly number[];
+  readonly #architecture: Architecture;
+  readonly #behind: number | undefined;
+  readonly #memory: number;
+  /** Address of what lies at offset 0 of what `fill` returns. */
+  readonly #base: number;
 
   constructor(
     readonly table: CallTable,
-    readonly architecture_: Architecture = architecture(),
+    { architecture: wanted = architecture(), behind, memory = 0 }: ProgramOptions = {},
   ) {
-    const runner = RUNNERS[architecture_];
-    this.#tableAt = HEADER_BYTES + runner.length;
+    this.#architecture = wanted;
+    this.#behind = behind;
+    this.#memory = memory;
+    const runner = RUNNERS[wanted];
+    const beforeTable = HEADER_BYTES + runner.length;
+    this.#tableAt = behind === undefined ? beforeTable : 0;
+    this.#base = LOAD_ADDRESS + (behind === undefined ? 0 : beforeTable + behind * RECORD_BYTES);
     const patches: Patch[] = [];
     let end = this.#tableAt + table.records.length * RECORD_BYTES;
     this.#dataAt = table.data.map((bytes) => {
@@ -43,29 +69,32 @@ export class Program {
     });
     const vectors: { at: number; vector: readonly string[] }[] = [];
     const image = Buffer.alloc(end);
-    runner.copy(image, HEADER_BYTES);
+    if (behind === undefined) runner.copy(image, HEADER_BYTES);
     table.data.forEach((bytes, index) => bytes.copy(image, this.#dataAt[index]));
     table.records.forEach((record, index) => this.#writeRecord(image, record, index, patches, vectors));
+    for (const { data, at, address } of table.addresses)
+      image.writeBigInt64LE(BigInt(this.#valueOf(address)), (this.#dataAt[data] as number) + at);
     this.#template = this.#appendVectors(image, vectors);
     this.#patches = patches;
   }
 
   /** The image of one launch, valid until the next call of `fill` of any program. Throws on a slot without a value. */
   fill(values: SlotValues = {}): Buffer {
-    const image = new ImageWriter(this.#template);
+    const image = new ImageWriter(this.#template, this.#base);
     const placed = new Map<string, bigint>();
     for (const { slot, at } of this.#patches) {
       const value = values[slot];
       if (value === undefined) throw new Error(`the slot ${slot} of the table has no value`);
       let content = typeof value === 'number' ? BigInt(value) : placed.get(slot);
       if (content === undefined) {
-        content = BigInt(LOAD_ADDRESS + image.append(value as Exclude<SlotValue, number>));
+        content = BigInt(this.#base + image.append(value as Exclude<SlotValue, number>));
         placed.set(slot, content);
       }
       image.patch(at, content);
     }
     const whole = image.whole();
-    elfHeader(this.architecture_, whole.length).copy(whole);
+    if (this.#behind === undefined)
+      elfHeader(this.#architecture, whole.length, Math.max(whole.length, this.#memory)).copy(whole);
     return whole;
   }
 
@@ -88,7 +117,7 @@ export class Program {
         if (argument.kind === 'result' || argument.kind === 'data-value') mask |= bit;
       }
     };
-    const number = record.call === 'compute' ? 0 : systemCallNumber(record.call, this.architecture_);
+    const number = record.call === 'compute' ? 0 : systemCallNumber(record.call, this.#architecture);
     image.writeBigInt64LE(BigInt(number), at + FIELD.number);
     record.arguments.forEach((argument, i) => place(argument, at + FIELD.arguments + i * 8, 1 << i));
     if (record.operand !== undefined) place(record.operand, at + FIELD.operand, 0);
@@ -96,27 +125,39 @@ export class Program {
     image.writeUInt16LE(record.flags, at + FIELD.flags);
     image.writeUInt16LE(index, at + FIELD.index);
     record.tolerated.forEach((errno, i) => image.writeUInt32LE(errno, at + FIELD.tolerated + i * 4));
-    image.writeBigInt64LE(BigInt(jumpOffset(record)), at + FIELD.jump);
+    image.writeBigInt64LE(BigInt(this.#jumpOffset(record)), at + FIELD.jump);
   }
 
   #valueOf(argument: Exclude<Argument, number | bigint | { kind: 'slot' } | { kind: 'vector' }>): number {
     switch (argument.kind) {
       case 'result':
-        return argument.record * RECORD_BYTES + FIELD.result;
+        return this.#offsetOf(argument.record) + FIELD.result;
       case 'result-address':
-        return LOAD_ADDRESS + this.#tableAt + argument.record * RECORD_BYTES + FIELD.result;
+        return this.#base + this.#tableAt + argument.record * RECORD_BYTES + FIELD.result;
       case 'operand-address':
-        return LOAD_ADDRESS + this.#tableAt + placed(argument.label) * RECORD_BYTES + FIELD.operand;
+        return this.#base + this.#tableAt + placed(argument.label) * RECORD_BYTES + FIELD.operand;
       case 'data':
-        return LOAD_ADDRESS + (this.#dataAt[argument.data] as number);
+        return this.#base + (this.#dataAt[argument.data] as number);
       case 'data-value':
-        return (this.#dataAt[argument.data] as number) - this.#tableAt + argument.offset;
+        return this.#offsetOf(0) + (this.#dataAt[argument.data] as number) - this.#tableAt + argument.offset;
     }
   }
 
+  /** Of a record, from the beginning of the image's first table, as the runner counts. */
+  #offsetOf(record: number): number {
+    return ((this.#behind ?? 0) + record) * RECORD_BYTES;
+  }
+
+  #jumpOffset({ flags, jump, tolerated, step, call }: TableRecord): number {
+    if (!jump) return 0;
+    if ((flags & (FLAG.jumpIfEqual | FLAG.jumpIfNotZero)) === 0 && tolerated.length === 0)
+      throw new Error(`${step}: ${call} never jumps to ${jump.name}`);
+    return this.#offsetOf(placed(jump));
+  }
+
   #appendVectors(image: Buffer, vectors: readonly { at: number; vector: readonly string[] }[]): Buffer {
-    const writer = new ImageWriter(image);
-    for (const { at, vector } of vectors) writer.patch(at, BigInt(LOAD_ADDRESS + writer.append(vector)));
+    const writer = new ImageWriter(image, this.#base);
+    for (const { at, vector } of vectors) writer.patch(at, BigInt(this.#base + writer.append(vector)));
     return Buffer.from(writer.whole());
   }
 }
@@ -124,11 +165,4 @@ export class Program {
 function placed({ name, record }: Label): number {
   if (record === undefined) throw new Error(`the label ${name} was never placed`);
   return record;
-}
-
-function jumpOffset({ flags, jump, tolerated, step, call }: TableRecord): number {
-  if (!jump) return 0;
-  if ((flags & (FLAG.jumpIfEqual | FLAG.jumpIfNotZero)) === 0 && tolerated.length === 0)
-    throw new Error(`${step}: ${call} never jumps to ${jump.name}`);
-  return placed(jump) * RECORD_BYTES;
 }

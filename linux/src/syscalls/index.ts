@@ -7,5 +7,6 @@ export * from './flock.js';
 export * from './memfd.js';
 export * from './mount.js';
 export * from './processes.js';
+export * from './sockets.js';
 export * from './terminal.js';
 export * from './xattr.js';
