@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Containerizer, loadConfiguration } from '@caisson/core';
 
@@ -8,13 +8,17 @@ export async function library(rootfs, directory) {
   const runtimeDir = join(directory, 'run');
   mkdirSync(runtimeDir);
   execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=700', 'tmpfs', runtimeDir]);
-  const flags = {
+  const file = join(directory, 'caisson.config.json');
+  const configuration = {
     launcher: 'linux',
     isolation: ['filesystem/linux', 'namespaces/pid'],
     runtimeDir,
     workDir: join(directory, 'work'),
+    // As an agent that launches often would be configured.
+    options: { 'launcher/linux': { waitingSupervisor: true } },
   };
-  const containerizer = await Containerizer.create(await loadConfiguration({ flags, environment: {} }));
+  writeFileSync(file, JSON.stringify(configuration));
+  const containerizer = await Containerizer.create(await loadConfiguration({ file, environment: {} }));
   return {
     name: 'caisson',
     launch: () => launchTrue(containerizer, rootfs),

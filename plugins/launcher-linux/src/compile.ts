@@ -6,6 +6,7 @@ import type { LaunchStep } from './step.js';
 import { candidateSlot } from './steps/execute.js';
 import { STEPS } from './steps/index.js';
 import { sourceSlot } from './steps/open-bind-sources.js';
+import { LAUNCH_BEHIND } from './waiting-image.js';
 
 /** What the shell of a container without PATH looks in (spec: the launch helper, environment). */
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -17,6 +18,9 @@ export interface CompiledLaunch {
   readonly values: SlotValues;
 }
 
+/** Whether the supervisor is spawned with its launch as its image, or has waited for it. */
+export type Handover = 'spawned' | 'received';
+
 const MOST_PROGRAMS = 64;
 const programs = new Map<string, { program: Program; table: LaunchTable }>();
 
@@ -24,14 +28,18 @@ const programs = new Map<string, { program: Program; table: LaunchTable }>();
  * Compiles a plan to the table of system calls of its launch. Throws CAPABILITY_* for names the kernel doesn't have.
  * @param steps  others than the launch's own are for tests, which show what happens without one; never kept
  */
-export function compileLaunch(plan: LaunchPlanData, steps: readonly LaunchStep[] = STEPS): CompiledLaunch {
+export function compileLaunch(
+  plan: LaunchPlanData,
+  steps: readonly LaunchStep[] = STEPS,
+  how: Handover = 'spawned',
+): CompiledLaunch {
   const candidates = candidatesOf(plan);
   if (steps !== STEPS)
-    return { ...assemble(plan, candidates.length, steps), values: valuesOf(plan, candidates) };
-  const key = shapeOf(plan, candidates.length);
+    return { ...assemble(plan, candidates.length, steps, how), values: valuesOf(plan, candidates) };
+  const key = `${how} ${shapeOf(plan, candidates.length)}`;
   let known = programs.get(key);
   if (!known) {
-    known = assemble(plan, candidates.length, STEPS);
+    known = assemble(plan, candidates.length, STEPS, how);
     if (programs.size >= MOST_PROGRAMS) programs.delete(programs.keys().next().value as string);
     programs.set(key, known);
   }
@@ -43,9 +51,11 @@ export function compileTable(
   plan: LaunchPlanData,
   candidates = candidatesOf(plan).length,
   steps: readonly LaunchStep[] = STEPS,
+  received?: LaunchTable['received'],
 ): LaunchTable {
   const table = new LaunchTable();
   table.candidates = candidates;
+  table.received = received;
   for (const step of steps) {
     if (step.needed && !step.needed(plan)) continue;
     table.step(step.name);
@@ -61,9 +71,12 @@ function assemble(
   plan: LaunchPlanData,
   candidates: number,
   steps: readonly LaunchStep[],
+  how: Handover,
 ): { program: Program; table: LaunchTable } {
   const table = compileTable(plan, candidates, steps);
-  return { table, program: new Program(table) };
+  if (how === 'spawned') return { table, program: new Program(table) };
+  const received = compileTable(plan, candidates, steps, { extras: table.extras.length });
+  return { table: received, program: new Program(received, { behind: LAUNCH_BEHIND }) };
 }
 
 /** Equal for two plans that differ in nothing but what the slots hold. */

@@ -25,11 +25,18 @@ export interface LaunchDescriptors {
 export const statusFile = (container: Pick<Container, 'runtimeDirectory'>): string =>
   join(container.runtimeDirectory, 'status');
 
-/** Opens all that a launch hands to its image. On a failure nothing stays open. */
+/** The agent's ends of the pipes of a supervisor that has the others already. */
+export interface KnownEnds {
+  readonly gate: number;
+  readonly report: number;
+}
+
+/** Opens all that a launch hands to its image. On a failure nothing of it stays open. */
 export function openDescriptors(
   container: Container,
   plan: LaunchPlanData,
   table: LaunchTable,
+  known?: KnownEnds,
 ): LaunchDescriptors {
   const theirs: number[] = [];
   const ours: number[] = [];
@@ -42,31 +49,35 @@ export function openDescriptors(
     const master = terminal && new MasterSide(terminal.master);
     const stdio = stdioOf(container, plan, terminal);
     theirs.push(...stdio.owned);
-    const gate = pipe();
-    ours.push(gate.writeEnd);
-    theirs.push(gate.readEnd);
-    const report = pipe();
-    ours.push(report.readEnd);
-    theirs.push(report.writeEnd);
+    const pipes = known ? undefined : { gate: pipe(), report: pipe() };
+    if (pipes) {
+      ours.push(pipes.gate.writeEnd, pipes.report.readEnd);
+      theirs.push(pipes.gate.readEnd, pipes.report.writeEnd);
+    }
     // 0600, written by the supervisor alone: the truth about how the container ended.
     const status = openSync(statusFile(container), 'w', 0o600);
     theirs.push(status);
     const extras = openExtras(plan, table, terminal, theirs);
     const placement = [
       ...stdio.descriptors.map((from, to) => ({ from, to })),
-      { from: gate.readEnd, to: DESCRIPTOR.gate },
-      { from: report.writeEnd, to: DESCRIPTOR.report },
       { from: status, to: DESCRIPTOR.status },
       ...extras,
+      ...(pipes
+        ? [
+            { from: pipes.gate.readEnd, to: DESCRIPTOR.gate },
+            { from: pipes.report.writeEnd, to: DESCRIPTOR.report },
+          ]
+        : []),
     ];
+    const ends = known ?? { gate: pipes?.gate.writeEnd ?? -1, report: pipes?.report.readEnd ?? -1 };
     return {
-      gate: gate.writeEnd,
-      report: report.readEnd,
+      ...ends,
       terminal: master,
       placement,
       handedOver() {
         closeAll(theirs);
-        ours.splice(ours.indexOf(report.readEnd), 1);
+        if (pipes) ours.splice(ours.indexOf(pipes.report.readEnd), 1);
+        else ours.push(ends.gate);
       },
       abandon() {
         closeAll(theirs);

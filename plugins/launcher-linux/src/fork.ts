@@ -18,6 +18,7 @@ import type { LaunchStep } from './step.js';
 import { entersPidNamespace } from './steps/join-namespaces.js';
 import { readable } from './supervised.js';
 import { createTrackingGroup, type TrackingGroup } from './tracking-group.js';
+import type { WaitingSupervisor } from './waiting-supervisor.js';
 
 const SIGKILL = 9;
 const GIVE_UP_AFTER_MS = 1000;
@@ -28,6 +29,8 @@ export interface ForkContext {
   /** For the image, where the kernel refuses executable memfds. */
   readonly imageDirectory: string;
   readonly patienceMs: () => number;
+  /** A supervisor that waits for a launch; whoever takes it owns it. */
+  readonly waiting?: (() => WaitingSupervisor | undefined) | undefined;
   /** Default: the steps of every launch. Tests leave one out, to show what it is for. */
   readonly steps?: readonly LaunchStep[] | undefined;
 }
@@ -47,9 +50,8 @@ export async function forkContainer(
   plan: LaunchPlanData,
   context: ForkContext,
 ): Promise<LinuxProcess> {
-  const launch = compileLaunch(plan, context.steps);
-  const descriptors = openDescriptors(container, plan, launch.table);
-  const started = startSupervisor(launch, descriptors, context);
+  const { launch, descriptors, started } =
+    handToWaiting(container, plan, context) ?? spawnSupervisor(container, plan, context);
   try {
     const reached = failpoint('launcher.spawned');
     if (reached) await reached;
@@ -59,6 +61,54 @@ export async function forkContainer(
     await giveUp(started, descriptors, context);
     throw error;
   }
+}
+
+/** A launch that is on its way in its supervisor. */
+interface UnderWay {
+  readonly launch: CompiledLaunch;
+  readonly descriptors: LaunchDescriptors;
+  readonly started: Started;
+}
+
+/** Undefined if no supervisor waits, or the one that does cannot take this launch. */
+function handToWaiting(
+  container: Container,
+  plan: LaunchPlanData,
+  context: ForkContext,
+): UnderWay | undefined {
+  const waiting = context.waiting?.();
+  if (!waiting) return undefined;
+  let descriptors: LaunchDescriptors | undefined;
+  try {
+    const launch = compileLaunch(plan, context.steps, 'received');
+    descriptors = openDescriptors(container, plan, launch.table, waiting);
+    const sent = descriptors.placement.map(({ from }) => from);
+    if (!waiting.take(launch.program.fill(launch.values), sent)) {
+      descriptors.abandon();
+      waiting.end();
+      return undefined;
+    }
+    descriptors.handedOver();
+    const report = new ReportReader(waiting.report, context.reaper);
+    const started = {
+      supervisorPid: waiting.pid,
+      supervisor: waiting.pidfd,
+      report,
+      container: undefined,
+      tracking: undefined,
+    };
+    return { launch, descriptors, started };
+  } catch (error) {
+    descriptors?.abandon();
+    waiting.end();
+    throw error;
+  }
+}
+
+function spawnSupervisor(container: Container, plan: LaunchPlanData, context: ForkContext): UnderWay {
+  const launch = compileLaunch(plan, context.steps);
+  const descriptors = openDescriptors(container, plan, launch.table);
+  return { launch, descriptors, started: startSupervisor(launch, descriptors, context) };
 }
 
 function startSupervisor(

@@ -2,6 +2,7 @@ import { Cgroups, definePlugin, Mounts } from '@caisson/plugin-sdk';
 import { hostProblem } from './host.js';
 import { HostCgroups, HostMounts } from './host-services.js';
 import { LinuxLauncher } from './launcher.js';
+import { LinuxLauncherOptions } from './options.js';
 
 export { errors } from './errors.js';
 
@@ -10,6 +11,7 @@ export default definePlugin({
     {
       name: 'linux',
       implementation: LinuxLauncher,
+      options: LinuxLauncherOptions,
       requires: { platform: 'linux', root: true, host: hostProblem },
     },
   ],

@@ -1,9 +1,9 @@
-import { decodeReport, failureMessage, type SlotValues } from '@caisson/linux/exec-stage';
-import type { CaissonError } from '@caisson/plugin-sdk';
+import { decodeReport, type Failure, failureMessage, type SlotValues } from '@caisson/linux/exec-stage';
+import { CaissonError } from '@caisson/plugin-sdk';
 import { errors } from './errors.js';
 import type { LaunchTable } from './launch-table.js';
 
-/** The failing record of a launch as an error for the person who reads it. */
+/** The failing record of a launch as an error for the person who reads it; for programs its parts are in `details`. */
 export function launchError(
   id: string,
   table: LaunchTable,
@@ -11,6 +11,12 @@ export function launchError(
   record: Buffer,
 ): CaissonError {
   const failure = decodeReport(table, record, values);
+  const { step, call, errno } = failure;
+  const { code, kind, message, hint } = errorOf(id, failure, values);
+  return new CaissonError({ code, kind, message, hint, details: { launchStep: step, call, errno } });
+}
+
+function errorOf(id: string, failure: Failure, values: SlotValues): CaissonError {
   const { call, errno, advice } = failure;
   if (call !== 'execve' || !errno) return errors.LAUNCH_STEP_FAILED(id, failureMessage(failure), advice);
   const command = String((values['argv'] as readonly string[])[0]);

@@ -48,6 +48,8 @@ export class LaunchTable extends CallTable {
   readonly supervisor = new Label('supervisor');
   readonly joiner = new Label('joiner');
   readonly init = { start: new Label('init'), compare: new Label('is it the command') };
+  /** Set for a table that a supervisor receives which waited for it, with so many descriptors besides the usual ones. */
+  received: { readonly extras: number } | undefined;
   /** How many paths the command may have: one, or as many as PATH has directories. */
   candidates = 1;
   readonly #hows = new Map<string, DataPointer>();

@@ -4,6 +4,7 @@ import {
   type Container,
   type ContainerConfig,
   HostEnvironment,
+  IsolatorOptions,
   inject,
   injectable,
   type Launcher,
@@ -16,9 +17,11 @@ import { describeLaunch } from './compile.js';
 import { forkContainer } from './fork.js';
 import type { HostCgroups } from './host-services.js';
 import type { LinuxProcess } from './linux-process.js';
+import type { LinuxLauncherOptions } from './options.js';
 import { findTrackingGroup } from './tracking-group.js';
 import { refuseUnsupported } from './unsupported.js';
 import { validateConfig } from './validate.js';
+import { WaitingSupervisor } from './waiting-supervisor.js';
 
 /** How long to block for an answer of the exec stage when no other launch waits: it takes about a millisecond. */
 const PATIENCE_MS = 3;
@@ -31,10 +34,13 @@ const PATIENCE_MS = 3;
 export class LinuxLauncher implements Launcher {
   #reaper: Reaper | undefined;
   #inFlight = 0;
+  #closed = false;
+  #waiting: WaitingSupervisor | undefined;
 
   constructor(
     @inject(HostEnvironment) private readonly host: HostEnvironment,
     @inject(Cgroups) private readonly cgroups: HostCgroups,
+    @inject(IsolatorOptions) private readonly options: LinuxLauncherOptions = { waitingSupervisor: false },
   ) {}
 
   validate(config: Readonly<ContainerConfig>): ResolvedUser | undefined {
@@ -50,9 +56,28 @@ export class LinuxLauncher implements Launcher {
         cgroups: this.cgroups,
         imageDirectory: this.host.workDir,
         patienceMs: () => (this.#inFlight > 1 ? 0 : PATIENCE_MS),
+        waiting: () => this.#takeWaiting(),
       });
     } finally {
       this.#inFlight -= 1;
+      // Not now: the container is making its mounts, and the caller has a gate to open.
+      setImmediate(() => this.#keepOneWaiting());
+    }
+  }
+
+  #takeWaiting(): WaitingSupervisor | undefined {
+    const waiting = this.#waiting;
+    this.#waiting = undefined;
+    return waiting;
+  }
+
+  /** For the next launch. */
+  #keepOneWaiting(): void {
+    if (!this.options.waitingSupervisor || this.#waiting || this.#closed) return;
+    try {
+      this.#waiting = WaitingSupervisor.start(this.host.workDir);
+    } catch {
+      // The next launch starts its own, and says what is wrong.
     }
   }
 
@@ -70,6 +95,8 @@ export class LinuxLauncher implements Launcher {
   }
 
   close(): void {
+    this.#closed = true;
+    this.#takeWaiting()?.end();
     this.#reaper?.close();
     this.#reaper = undefined;
   }

@@ -17,12 +17,14 @@ import { openBindSources } from './open-bind-sources.js';
 import { runInit, startInit } from './run-init.js';
 import { newKeyring, setLimits } from './set-limits.js';
 import { supervise } from './supervise.js';
+import { takeDescriptors } from './take-descriptors.js';
 import { mountTerminals, takeTerminal } from './take-terminal.js';
 import { stayWithAgent, waitAtGate } from './wait-at-gate.js';
 
 /** A launch, in order. */
 export const STEPS: readonly LaunchStep[] = [
   // the supervisor
+  takeDescriptors,
   becomeSupervisor,
   cloneContainer,
   // the first process of the container

@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { Container } from '@caisson/plugin-sdk';
 import type { LinuxLauncherState } from '../linux-process.js';
@@ -10,6 +9,8 @@ import type { AgentJob } from './agent-main.js';
 export interface Agent {
   readonly pid: number;
   readonly launched: readonly { readonly container: Container; readonly state: LinuxLauncherState }[];
+  /** Resolves once its output, which its containers may share, matches. */
+  output(pattern: RegExp): Promise<void>;
   /** SIGKILL; resolves once it is gone. */
   kill(): Promise<void>;
 }
@@ -22,18 +23,33 @@ export async function startAgent(job: AgentJob): Promise<Agent> {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const states: LinuxLauncherState[] = [];
-  for await (const line of createInterface({ input: child.stdout })) {
-    states.push(JSON.parse(line));
-    if (states.length === job.containers.length) break;
+  let output = '';
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text;
+  });
+  const changed = () => Promise.race([once(child.stdout, 'data'), once(child, 'close')]);
+  const isOver = () => child.exitCode !== null || child.signalCode !== null;
+  while (states.length < job.containers.length) {
+    if (isOver()) throw new Error(`the agent ended before it had launched everything: ${output}`);
+    await changed();
+    states.splice(0, states.length, ...statesIn(output));
   }
-  if (states.length < job.containers.length)
-    throw new Error('the agent ended before it had launched everything');
-  const launched = job.containers.map((container, i) => ({
-    container,
-    state: states[i] as LinuxLauncherState,
-  }));
-  return { pid: child.pid as number, launched, kill: () => kill(child) };
+  return {
+    pid: child.pid as number,
+    launched: job.containers.map((container, i) => ({ container, state: states[i] as LinuxLauncherState })),
+    async output(pattern) {
+      while (!pattern.test(output)) await changed();
+    },
+    kill: () => kill(child),
+  };
 }
+
+const statesIn = (output: string): LinuxLauncherState[] =>
+  output
+    .split('\n')
+    .slice(0, -1)
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line));
 
 async function kill(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;

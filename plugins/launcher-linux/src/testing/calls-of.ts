@@ -34,7 +34,7 @@ export function callsOf(
 }
 
 function callOf(record: TableRecord, table: LaunchTable, first: number): Call {
-  const call = [record.call, ...record.arguments.map((argument) => valueOf(argument, table, first))];
+  const call = [record.call, ...record.arguments.map((argument) => shown(argument, table, first))];
   const flow = flowOf(record, table, first);
   return Object.keys(flow).length > 0 ? [...call, flow] : call;
 }
@@ -44,14 +44,14 @@ function flowOf({ jump, tolerated, operand }: TableRecord, table: LaunchTable, f
   return {
     ...(to !== undefined && { to }),
     ...(tolerated.length > 0 && { on: tolerated.map(errnoName) }),
-    ...(operand !== undefined && { mustBe: valueOf(operand, table, first) }),
+    ...(operand !== undefined && { mustBe: shown(operand, table, first) }),
   };
 }
 
 const placeOf = (label: Label | undefined, first: number): number | undefined =>
   label?.record === undefined ? undefined : label.record - first;
 
-function valueOf(argument: Argument, table: LaunchTable, first: number): unknown {
+function shown(argument: Argument, table: LaunchTable, first: number): unknown {
   if (typeof argument === 'number') return argument;
   if (typeof argument === 'bigint') return Number(argument);
   switch (argument.kind) {

@@ -5,8 +5,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Cgroups } from '@caisson/linux/cgroups';
 import { decodeWaitStatus, type ProcessEnd, Reaper } from '@caisson/linux/process';
 import { busyboxRootfs, needs, unmet, type WithCensusOptions, withCensus } from '@caisson/linux/testing';
-import type { Container, LaunchPlanData } from '@caisson/plugin-sdk';
+import type { Container, LauncherState, LaunchPlanData } from '@caisson/plugin-sdk';
 import { afterAll, afterEach, beforeAll, test } from '@jest/globals';
+import { adoptContainer } from '../adopt.js';
 import { type ForkContext, forkContainer } from '../fork.js';
 import type { LinuxProcess } from '../linux-process.js';
 import type { LaunchStep } from '../step.js';
@@ -132,6 +133,13 @@ export class LaunchKit {
     const launched = await this.fork(plan, steps);
     await launched.release();
     return launched.end();
+  }
+
+  /** Takes up what an agent of another process has launched. */
+  adopt({ container, state }: { container: Container; state: LauncherState }): Launched {
+    const process = adoptContainer(container, state, this.reaper, this.cgroups);
+    if (!process) throw new Error('not a state of this launcher');
+    return this.track(process, container);
   }
 
   /** Takes one along that was started or adopted elsewhere: it is ended after the test. */
