@@ -211,7 +211,11 @@ export class Containerizer {
     await Promise.allSettled(open.flatMap(({ launching, ending }) => [launching, ending]));
     if (this.#core.transient) await this.#endAll(open);
     this.#core.isClosed = true;
-    for (const { retry } of this.#registry.containers.values()) clearTimeout(retry);
+    for (const { retry, process } of this.#registry.containers.values()) {
+      clearTimeout(retry);
+      // It goes on; what we know it by is given back.
+      process?.close();
+    }
     await this.#giveUp();
   }
 
