@@ -23,7 +23,6 @@ const ADVICE: Readonly<Record<string, string>> = {
   'open_tree EINVAL': 'the mount may not be cloned: it is unbindable, or the kernel is older than 5.2',
   'open_tree ENOENT': 'the source does not exist',
   'move_mount ENOENT': 'the target does not exist in the root filesystem',
-  'move_mount ENOTDIR': 'a directory can only be mounted on a directory, a file only on a file',
   'move_mount EINVAL':
     'the target is not in this mount namespace, lies below a shared mount, or one of source and target is a directory and the other is not',
   'move_mount ELOOP': 'the mount would contain itself',

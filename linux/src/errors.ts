@@ -14,7 +14,9 @@ export function formatCall(syscall: string, args: SyscallArguments): string {
   return `${syscall}(${list.join(', ')})`;
 }
 
-const isSymbolic = (value: string): boolean => /^[A-Z][A-Z0-9_]*([|][A-Z0-9_x]+)*$/.test(value);
+/** Flags by their names, and numbers written in octal or hexadecimal, stand without quotes. */
+const isSymbolic = (value: string): boolean =>
+  /^(0|0[0-7]+|0x[0-9a-f]+|[A-Z][A-Z0-9_]*([|][A-Z0-9_x]+)*)$/.test(value);
 
 /**
  * A system call that failed. `code` is the errno's name; the message says what was attempted, on what, and what the

@@ -23,6 +23,7 @@ export class Reaper {
   readonly #watched = new Map<number, () => void>();
   readonly #poll: PollHandle;
   #scheduled = false;
+  #closed = false;
 
   constructor() {
     const { node } = loadKoffi() as unknown as PollingKoffi;
@@ -47,7 +48,10 @@ export class Reaper {
     if (this.#watched.size === 0) this.#poll.unref();
   }
 
+  /** No callback after this. Idempotent. */
   close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
     this.#poll.close();
     this.#watched.clear();
     close(this.#epoll);
@@ -59,7 +63,7 @@ export class Reaper {
     this.#scheduled = true;
     setImmediate(() => {
       this.#scheduled = false;
-      this.#dispatch();
+      if (!this.#closed) this.#dispatch(); // its descriptor may be somebody else's by now
     });
   }
 

@@ -64,7 +64,7 @@ export function openTree(dirfd: number, path: string, flags: number): number {
   return checked(openTreeNative(dirfd, path, flags), 'open_tree', { dirfd, path, flags });
 }
 
-/** move_mount(2). @throws SyscallError  ENOENT; ENOTDIR directory on file; EINVAL; ELOOP */
+/** move_mount(2). @throws SyscallError  ENOENT; EINVAL no mount, or a directory on a file; ELOOP it would contain itself */
 export function moveMount(
   fromFd: number,
   fromPath: string,
