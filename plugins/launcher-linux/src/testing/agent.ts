@@ -27,7 +27,7 @@ export async function startAgent(job: AgentJob): Promise<Agent> {
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     output += text;
   });
-  const changed = () => Promise.race([once(child.stdout, 'data'), once(child, 'close')]);
+  const changed = () => Promise.race([once(child.stdout, 'data'), once(child, 'exit')]);
   const isOver = () => child.exitCode !== null || child.signalCode !== null;
   while (states.length < job.containers.length) {
     if (isOver()) throw new Error(`the agent ended before it had launched everything: ${output}`);
@@ -52,8 +52,10 @@ const statesIn = (output: string): LinuxLauncherState[] =>
     .map((line) => JSON.parse(line));
 
 async function kill(child: ChildProcess): Promise<void> {
+  // Its containers may hold the other end.
+  child.stdout?.destroy();
   if (child.exitCode !== null || child.signalCode !== null) return;
-  const gone = once(child, 'close');
+  const gone = once(child, 'exit');
   child.kill('SIGKILL');
   await gone;
 }

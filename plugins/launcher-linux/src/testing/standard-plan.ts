@@ -21,7 +21,7 @@ const device = (name: string, major: number, minor: number) =>
 /** What a test wants different; `argv` as a string is a shell script. */
 export type PlanEdit = Partial<LaunchPlanData>;
 
-/** A container with mount and pid namespace, root filesystem, /proc, /sys, /dev, /proc/sys read-only, /proc/kcore masked. */
+/** A container with mount and pid namespace, root filesystem, /proc, /sys, /dev, /proc/sys read-only, /proc/cpuinfo masked. */
 export function standardPlan(
   rootfs: string,
   command: string | readonly string[],
@@ -41,7 +41,7 @@ export function standardPlan(
       device('tty', 5, 0),
       { kind: 'symlink', path: '/dev/ptmx', to: 'pts/ptmx' },
     ],
-    maskedPaths: ['/proc/kcore', '/sys/firmware', '/proc/no-such-path'],
+    maskedPaths: ['/proc/cpuinfo', '/sys/firmware', '/proc/no-such-path'],
     readOnlyPaths: ['/proc/sys', '/proc/no-such-path'],
   } satisfies Partial<LaunchPlanData> as PlanEdit & { argv: string[] };
   return new LaunchPlan({ ...standard, ...edit }).data;
