@@ -1,2 +1,2 @@
 #!/usr/bin/env node
-import '../bundle/cli.js';
+require('../bundle/cli.js');

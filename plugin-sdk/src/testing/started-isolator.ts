@@ -1,9 +1,7 @@
-import 'reflect-metadata';
-import { Container as InjectionContainer } from 'inversify';
-import { z } from 'zod';
 import type { Container } from '../container.js';
 import type { IsolatorDefinition, PluginDefinition } from '../define-plugin.js';
 import { createHooks, PHASES, type Phase } from '../hooks/index.js';
+import { InjectionContainer, z } from '../index.js';
 import type { Isolator } from '../isolator.js';
 import type { LaunchPlan } from '../plan/launch-plan.js';
 import { Checkpoints, Clock, HostEnvironment, IsolatorOptions, Logger } from '../services.js';
