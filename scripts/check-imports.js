@@ -35,7 +35,11 @@ const BROUGHT_BY = {
 };
 
 const kindOf = (folder) => (/^(plugins|test\/fixtures)\//.test(folder) ? 'plugin' : folder);
-const isTest = (folder, file) => folder === 'test' || /\.test\.[jt]s$/.test(file);
+/** A folder testing/ that is not packed is what the package's own tests share. */
+const isTest = ({ folder, manifest }, file) =>
+  folder === 'test' ||
+  /\.test\.[jt]s$/.test(file) ||
+  (file.startsWith('src/testing/') && manifest.files?.includes('!dist/testing'));
 const packageOf = (specifier) => specifier.split('/', specifier.startsWith('@') ? 2 : 1).join('/');
 
 const STATEMENTS = [
@@ -84,12 +88,12 @@ function problemBetween(pkg, target, specifier, inTest, plugins) {
       'move the code, or what it needs, to a package that may',
     ];
   if (specifier.endsWith('/testing') && !inTest)
-    return ['a testing kit is for tests', 'import it from a .test.ts file only'];
+    return ['a testing kit is for tests', 'import it from a .test.ts file, or from a folder testing/ that is not packed'];
   return undefined;
 }
 
 function problemOf(pkg, file, specifier, context) {
-  const inTest = isTest(pkg.folder, file);
+  const inTest = isTest(pkg, file);
   if (specifier.startsWith('.')) {
     const target = normalize(join(file, '..', specifier));
     if (target.startsWith('src/')) return undefined;

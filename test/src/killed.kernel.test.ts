@@ -44,8 +44,9 @@ function killedAt(step: string): Promise<{ signal: NodeJS.Signals | null; stderr
   const command = ends ? ['true'] : ['sleep', '1000'];
   const argv = ['--conditions=failpoints', cli, 'run', '--quiet', '--', ...command];
   const env = { ...folder.environment, CAISSON_FAILPOINTS: `${step}=kill` };
-  return new Running(spawn(process.execPath, argv, { cwd: folder.path, env, stdio: ['ignore', 'pipe', 'pipe'] }))
-    .ended;
+  return new Running(
+    spawn(process.execPath, argv, { cwd: folder.path, env, stdio: ['ignore', 'pipe', 'pipe'] }),
+  ).ended;
 }
 
 describe('caisson run, killed by SIGKILL', () => {
