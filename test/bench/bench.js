@@ -2,7 +2,7 @@
  * Caisson against bwrap, crun and runc in one run: `npm run bench`, as root. Every figure is a ratio or comes with the
  * peer's; peers that are not installed are left out aloud.
  */
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -31,18 +31,21 @@ function enterMountNamespace() {
   process.exit(status ?? 1);
 }
 
-async function latency(contenders) {
-  const samples = await interleaved(contenders, ROUNDS);
-  const own = samples.get('caisson');
+/** Against each peer in turns, A B A B: a machine that slows down slows both. */
+async function latency(caisson, peers) {
   console.log(
     `\n\`true\` in a container, from the call until its exit is known and cleaned up (ms, ${ROUNDS} rounds)\n`,
   );
-  console.log('             p50     p90     p99   caisson / peer   goal');
-  for (const [name, times] of samples) {
-    const figures = [0.5, 0.9, 0.99].map((share) => percentile(times, share).toFixed(2).padStart(7));
-    const ratio = name === 'caisson' ? '' : (median(own) / median(times)).toFixed(3).padStart(16);
-    const goal = GOALS[name] === undefined ? '' : `   ${GOALS[name]}`;
-    console.log(`${name.padEnd(8)} ${figures.join(' ')} ${ratio}${goal}`);
+  console.log('        caisson                  peer                     caisson / peer');
+  console.log('            p50     p90     p99      p50     p90     p99     p50   goal');
+  for (const peer of peers) {
+    const samples = await interleaved([caisson, peer], ROUNDS);
+    const [own, other] = [samples.get(caisson.name), samples.get(peer.name)];
+    const figures = [own, other].map((times) =>
+      [0.5, 0.9, 0.99].map((share) => percentile(times, share).toFixed(2).padStart(7)).join(' '),
+    );
+    const ratio = (median(own) / median(other)).toFixed(3);
+    console.log(`${peer.name.padEnd(7)} ${figures.join('  ')}   ${ratio}   ${GOALS[peer.name]}`);
   }
 }
 
@@ -69,15 +72,18 @@ if (process.getuid?.() !== 0) {
 }
 enterMountNamespace();
 const directory = mkdtempSync(join(tmpdir(), 'caisson-bench-'));
+// Everybody's root filesystem and state are on a tmpfs, as state is on a host's /run: a disk's moods are not the subject.
+execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=700', 'tmpfs', directory]);
 try {
   const cpu = /model name\s*: (.*)/.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? process.arch;
   console.log(`${cpu}, ${availableParallelism()} processors, node ${process.version}`);
   const rootfs = buildRootfs(directory);
   const caisson = await library(rootfs, directory);
-  await latency([caisson, ...installedPeers(rootfs, directory)]);
+  await latency(caisson, installedPeers(rootfs, directory));
   await throughput(caisson.launch);
   await caisson.close();
   await wholeProcesses();
 } finally {
-  rmSync(directory, { recursive: true, force: true });
+  execFileSync('umount', ['--lazy', directory]);
+  rmSync(directory, { recursive: true });
 }

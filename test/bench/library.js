@@ -1,18 +1,14 @@
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Containerizer, loadConfiguration } from '@caisson/core';
 
-/** Caisson as a library: filesystem/linux, namespaces/pid, checkpoints on a tmpfs as on any host's /run. */
+/** Caisson as a library: filesystem/linux, namespaces/pid, checkpoints. */
 export async function library(rootfs, directory) {
-  const runtimeDir = join(directory, 'run');
-  mkdirSync(runtimeDir);
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'mode=700', 'tmpfs', runtimeDir]);
   const file = join(directory, 'caisson.config.json');
   const configuration = {
     launcher: 'linux',
     isolation: ['filesystem/linux', 'namespaces/pid'],
-    runtimeDir,
+    runtimeDir: join(directory, 'run'),
     workDir: join(directory, 'work'),
     // As an agent that launches often would be configured.
     options: { 'launcher/linux': { waitingSupervisor: true } },
@@ -22,16 +18,14 @@ export async function library(rootfs, directory) {
   return {
     name: 'caisson',
     launch: () => launchTrue(containerizer, rootfs),
-    close: async () => {
-      await containerizer.close();
-      execFileSync('umount', [runtimeDir]);
-    },
+    close: () => containerizer.close(),
   };
 }
 
+/** stdin, stdout and stderr are ours, as the peers' are: no files are made for them. */
 async function launchTrue(containerizer, rootfs) {
   const start = performance.now();
-  const { id } = await containerizer.launch(undefined, { argv: ['/bin/true'], rootfs });
+  const { id } = await containerizer.launch(undefined, { argv: ['/bin/true'], rootfs, stdio: 'inherit' });
   const { exitCode, message } = await containerizer.wait(id);
   await containerizer.remove(id);
   if (exitCode !== 0) throw new Error(`true ended with ${exitCode}: ${message}`);
