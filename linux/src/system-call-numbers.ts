@@ -11,6 +11,7 @@ export const SYSTEM_CALLS = {
   pwrite64: [18, 68],
   mmap: [9, 222],
   dup3: [292, 24],
+  pipe2: [293, 59],
   recvfrom: [45, 207],
   recvmsg: [47, 212],
   getpid: [39, 172],

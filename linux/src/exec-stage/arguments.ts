@@ -6,6 +6,7 @@ export const ARGUMENT_NAMES: Readonly<Partial<Record<SystemCallName, readonly st
   write: ['fd', 'buf', 'count'],
   pwrite64: ['fd', 'buf', 'count', 'offset'],
   close: ['fd'],
+  pipe2: ['descriptors', 'flags'],
   dup3: ['oldfd', 'newfd', 'flags'],
   recvfrom: ['fd', 'buf', 'size', 'flags', 'address', 'length'],
   recvmsg: ['fd', 'message', 'flags'],

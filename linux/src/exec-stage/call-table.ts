@@ -73,6 +73,8 @@ export interface CallOptions {
   /** Errnos that don't fail but jump to `orElse` (default: the next record). At most two. */
   readonly tolerate?: readonly string[];
   readonly orElse?: Label;
+  /** EAGAIN means: make the call again, as openat2(2) asks where the tree has changed meanwhile. */
+  readonly tryAgain?: boolean;
   /** Fail unless the result is this. */
   readonly expect?: number | Slot;
   /** Jump there if the result is not 0: the parent after clone. */
@@ -116,13 +118,14 @@ export class CallTable {
 
   /** Adds a system call; the returned reference stands for its result. */
   call(name: SystemCallName, args: readonly Argument[], options: CallOptions = {}): ResultReference {
-    const { tolerate = [], orElse, expect, jumpIfNotZero, ignoreFailure } = options;
+    const { tolerate = [], orElse, expect, jumpIfNotZero, ignoreFailure, tryAgain } = options;
     if (tolerate.length > 2) throw new Error(`${name}: a record tolerates two errnos at most`);
     if (orElse && jumpIfNotZero) throw new Error(`${name}: a record jumps to one place`);
     const next = tolerate.length > 0 && !orElse && !jumpIfNotZero ? new Label('next') : undefined;
     const flags =
       (ignoreFailure ? 0 : FLAG.failIfNegative) |
       (expect === undefined ? 0 : FLAG.failUnlessEqual) |
+      (tryAgain ? FLAG.tryAgain : 0) |
       (jumpIfNotZero ? FLAG.jumpIfNotZero : 0);
     const reference = this.#add({
       step: this.#step,

@@ -136,6 +136,29 @@ describe('a table', () => {
     expect(build(['EACCES']).failure).toMatchObject({ errno: 'ENOENT' });
   });
 
+  test('makes a call again on EAGAIN where it was told to, and only there', () => {
+    const build = (tryAgain: boolean) => {
+      const table = new CallTable();
+      table.step('read');
+      const parent = new Label('parent');
+      const ends = table.memory(8);
+      table.call('pipe2', [ends, 0o4000]); // O_NONBLOCK: a read of the empty pipe is EAGAIN
+      const read = table.compute(table.valueAt(ends), { mask: 0xffff_ffff });
+      const write = table.compute(table.valueAt(ends, 4), { mask: 0xffff_ffff });
+      if (tryAgain) {
+        table.call('clone', [17, 0, 0, 0, 0], { jumpIfNotZero: parent });
+        table.call('write', [write, table.string('x'), 1]);
+        table.call('exit_group', [0]);
+        table.place(parent);
+      }
+      table.call('read', [read, table.memory(8), 1], { tryAgain, expect: 1 });
+      table.call('exit_group', [3]);
+      return runTable(table);
+    };
+    expect(build(true).exitCode).toBe(3);
+    expect(build(false).failure).toMatchObject({ call: 'read', errno: 'EAGAIN' });
+  });
+
   test('fails on a result that was not expected', () => {
     const table = new CallTable();
     table.step('gate');

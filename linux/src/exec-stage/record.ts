@@ -22,7 +22,14 @@ export const FIELD = {
   jump: 80,
   tolerated: 88,
 };
-export const FLAG = { failIfNegative: 1, failUnlessEqual: 2, jumpIfNotZero: 4, jumpIfEqual: 8, compute: 16 };
+export const FLAG = {
+  failIfNegative: 1,
+  failUnlessEqual: 2,
+  jumpIfNotZero: 4,
+  jumpIfEqual: 8,
+  compute: 16,
+  tryAgain: 32,
+};
 
 /** A failing record is written to this descriptor, and its process exits with this code. */
 export const REPORT_DESCRIPTOR = 4;

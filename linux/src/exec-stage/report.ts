@@ -108,6 +108,7 @@ function describeBytes(bytes: Buffer): string {
 function describeFlow({ flags, jump, tolerated, operand }: TableRecord): string {
   const notes: string[] = [];
   if (tolerated.length > 0) notes.push(`tolerates ${tolerated.map(errnoName).join(', ')} -> ${jump?.record}`);
+  if (flags & FLAG.tryAgain) notes.push('again on EAGAIN');
   if (flags & FLAG.failUnlessEqual)
     notes.push(
       `must be ${typeof operand === 'object' && operand.kind === 'slot' ? `<${operand.name}>` : operand}`,

@@ -4,7 +4,7 @@ import type { Cgroups } from '@caisson/linux/cgroups';
 import { readStat } from '@caisson/linux/proc';
 import { identityOf, type Reaper, reapChild } from '@caisson/linux/process';
 import { P_PID, parentOf, pidfdOpen, pidfdSendSignal, WAIT, waitid } from '@caisson/linux/syscalls';
-import type { Container, LaunchPlanData } from '@caisson/plugin-sdk';
+import { type Container, isCaissonError, type LaunchPlanData } from '@caisson/plugin-sdk';
 import { failpoint } from '@caisson/plugin-sdk/failpoint';
 import { type CompiledLaunch, compileLaunch } from './compile.js';
 import { type LaunchDescriptors, openDescriptors, statusFile } from './descriptors.js';
@@ -50,8 +50,24 @@ export async function forkContainer(
   plan: LaunchPlanData,
   context: ForkContext,
 ): Promise<LinuxProcess> {
-  const { launch, descriptors, started } =
-    handToWaiting(container, plan, context) ?? spawnSupervisor(container, plan, context);
+  const handed = handToWaiting(container, plan, context);
+  if (handed) {
+    try {
+      return await reachGate(container, plan, handed, context);
+    } catch (error) {
+      // It may have died just before it was sent its launch.
+      if (!isCaissonError(error) || error.code !== 'SUPERVISOR_ENDED') throw error;
+    }
+  }
+  return reachGate(container, plan, spawnSupervisor(container, plan, context), context);
+}
+
+async function reachGate(
+  container: Container,
+  plan: LaunchPlanData,
+  { launch, descriptors, started }: UnderWay,
+  context: ForkContext,
+): Promise<LinuxProcess> {
   try {
     const reached = failpoint('launcher.spawned');
     if (reached) await reached;

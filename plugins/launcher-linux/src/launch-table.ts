@@ -84,7 +84,7 @@ export class LaunchTable extends CallTable {
     }
     const resolve = held ? RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS : RESOLUTIONS[resolution];
     const how = this.#how(O_PATH | (directory ? O_DIRECTORY : 0), resolve);
-    return this.call('openat2', [from, this.string(below), how, 24], rest);
+    return this.call('openat2', [from, this.string(below), how, 24], { ...rest, tryAgain: true });
   }
 
   /** Where the way to a path inside the container begins: at a filesystem that we hold, or at the root. */

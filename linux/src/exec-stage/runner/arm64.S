@@ -26,6 +26,10 @@ result:
   tbz w21, #0, 3f
   tbz x0, #63, 3f
   neg w9, w0
+  tbz w21, #5, again
+  cmp w9, #11
+  b.eq record
+again:
   ldr w10, [x20, #88]
   cmp w9, w10
   b.eq jump

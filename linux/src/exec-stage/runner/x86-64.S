@@ -5,6 +5,7 @@
 #
 # flags  1 fail if the result is negative and not tolerated | 2 fail if it differs from the operand
 #        4 jump if it is not 0 | 8 jump if it equals the operand
+#       32 EAGAIN: make the call again
 #       16 no call: result = ((argument 0 & argument 1) >> argument 2) + argument 3
 #
 # A failing record is written to descriptor 4 and the process exits with 111.
@@ -44,6 +45,11 @@ result:
   jns 3f
   mov %eax, %ecx
   neg %ecx
+  test $32, %bpl
+  jz again
+  cmp $11, %ecx
+  je record
+again:
   cmp 88(%rbx), %ecx
   je jump
   cmp 92(%rbx), %ecx
