@@ -30,7 +30,7 @@ export function parseDuration(text: string): number | undefined {
 
 /**
  * In the unit of its magnitude, or the next smaller one where only that divides it: 60000 is `1mins`, 90000 `90secs`. What is
- * printed reads back as the same number.
+ * printed reads back as the same number, but for the last bit.
  */
 export function formatDuration(ms: number): string {
   const units = Object.entries(DURATION_UNITS).reverse();
