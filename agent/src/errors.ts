@@ -12,6 +12,11 @@ export const errors = defineErrors({
     message: (signal: string) => `${signal} came before the command was started`,
     details: (signal: string) => ({ signal }),
   },
+  SYSTEM_CALLS_UNKNOWN: {
+    kind: 'unsupported',
+    message: (launcher: string) => `the launcher ${launcher} has no system calls to show`,
+    hint: () => 'the launcher linux has',
+  },
   USAGE: {
     kind: 'invalid',
     message: (problem: string, _command: string) => problem,

@@ -12,10 +12,14 @@ export function reportError(thrown: unknown, command: string | undefined): numbe
   return statusOfError(error);
 }
 
+/** What a container chose (a path, a message) writes no line and no escape sequence of its own (threat model K4). */
+export const withoutControls = (text: string): string =>
+  text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, (control) => JSON.stringify(control).slice(1, -1));
+
 /** `caisson: what happened`, and a line that says what to do where we know. */
 function errorAsText(error: unknown): string {
   const hint = isCaissonError(error) ? error.hint : undefined;
-  const message = messageOf(error).replaceAll('\n', '\n  ');
+  const message = messageOf(error).split('\n').map(withoutControls).join('\n  ');
   return `caisson: ${message}\n${hint ? `  ${hint}\n` : ''}`;
 }
 

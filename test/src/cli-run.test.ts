@@ -107,6 +107,22 @@ describe.each(alternatives)('caisson run with the launcher $name', ({ name, conf
       });
     });
 
+    describe('--syscalls', () => {
+      test('prints the system calls of the launch, and the command never runs', async () => {
+        const { status, stdout, stderr } = await run('--syscalls', ...sh('echo ran > "$MESOS_SANDBOX/note"'));
+        if (name === 'posix')
+          expect({ status, stderr }).toEqual({
+            status: 125,
+            stderr: expect.stringContaining('has no system calls'),
+          });
+        else
+          expect({ status, stdout }).toEqual({
+            status: 0,
+            stdout: expect.stringMatching(/pivot_root|execve\(path="\/bin\/sh"/),
+          });
+      });
+    });
+
     describe('signals', () => {
       const running = (args: readonly string[]): Running => folder.start(['run', '--json', ...args]);
 

@@ -3,7 +3,7 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { busyboxRootfs, needs, withCensus } from '@caisson/linux/testing';
-import { afterAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { caissonFile, Folder } from './caisson.js';
 import { Running } from './running.js';
 
@@ -14,6 +14,7 @@ const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 needs(describe, { root: true, busybox: true, programs: ['script', 'stty'] })('caisson run -t', () => {
   const folder = new Folder({ isolation: ['filesystem/linux', 'namespaces/pid'] });
   const rootfs = busyboxRootfs(join(folder.path, 'box'));
+  beforeAll(() => folder.caisson(['run', '--', 'true'])); // makes the directories that all containers share
   afterAll(() => folder.remove());
 
   describe('', () => {
@@ -64,8 +65,8 @@ needs(describe, { root: true, busybox: true, programs: ['script', 'stty'] })('ca
     it('has job control', async () => {
       const user = atTerminal(inContainer('exec sh -i'));
       await user.says(/# /);
-      type(user, 'sleep 60; echo went on\n');
-      await user.says(/sleep 60/);
+      type(user, `sh -c 'echo "star"ted; exec sleep 60'; echo went on\n`);
+      await user.says(/started/);
       type(user, CONTROL_Z);
       await user.says(/Stopped/);
       type(user, 'kill %1; fg; exit 6\n');

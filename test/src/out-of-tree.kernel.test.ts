@@ -31,6 +31,7 @@ needs(describe, { root: true })('the isolator acme/slow-cgroup', () => {
   describe('in this repository', () => {
     const folder = new Folder(configuration());
     folder.install('test/fixtures/acme-cgroup-tag');
+    beforeAll(() => folder.caisson(['run', '--', 'true'])); // makes the directories that all containers share
     afterAll(() => folder.remove());
     withCensus({ directories: folder.directories, cgroups: /acme-/ });
 

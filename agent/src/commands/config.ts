@@ -1,5 +1,4 @@
 /** `caisson config`: the configuration as Caisson understands it. */
-import type { Configuration } from '@caisson/core';
 import type { Command } from 'commander';
 import { type ConfigurationFlags, defineConfigurationFlags, loadOptionsOf } from '../configuration-flags.js';
 import type { Done } from '../main.js';
@@ -17,8 +16,9 @@ function definePrint(config: Command, done: Done): void {
     .option('--json', 'as JSON, for programs')
     .action(async (flags: ConfigurationFlags & { json?: true }) => {
       const { loadConfiguration } = await import('@caisson/core');
+      const { configurationAsYaml } = await import('../configuration-yaml.js');
       const configuration = await loadConfiguration(loadOptionsOf(flags));
-      process.stdout.write(flags.json ? asJson(configuration) : asYaml(configuration));
+      process.stdout.write(flags.json ? asJson(configuration) : configurationAsYaml(configuration));
       done(0);
     });
 }
@@ -51,22 +51,3 @@ function defineSchema(config: Command, done: Done): void {
 }
 
 const asJson = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
-
-/** A configuration file that says the same: JSON is YAML, and the sources are comments. */
-function asYaml({ values, sources, file }: Configuration): string {
-  const lines = Object.entries(values)
-    .filter(([, value]) => Object.keys(value ?? {}).length > 0) // what says nothing is left out
-    .map(([key, value]) => `${key}: ${JSON.stringify(value)}${comment(key, sources)}`);
-  return `# ${file ?? 'no configuration file'}\n${lines.join('\n')}\n`;
-}
-
-/** Of a value with parts, what comes from elsewhere than the defaults. */
-function comment(key: string, sources: Configuration['sources']): string {
-  const own = sources[key];
-  if (own) return ` # ${own}`;
-  const parts = Object.entries(sources).filter(
-    ([path, source]) => path.startsWith(`${key}.`) && source !== 'default',
-  );
-  const texts = parts.map(([path, source]) => `${path.slice(key.length + 1)}: ${source}`);
-  return ` # ${texts.join('; ') || 'default'}`;
-}

@@ -20,7 +20,8 @@ export function definePlugins(caisson: Command, done: Done): void {
 
 async function asTable(reports: readonly PluginReport[]): Promise<string> {
   const { table } = await import('../table.js');
-  const rows = reports.map((report) => [
+  const sorted = reports.toSorted((a, b) => a.kind.localeCompare(b.kind) || a.name.localeCompare(b.name));
+  const rows = sorted.map((report) => [
     report.name,
     report.kind,
     report.package,

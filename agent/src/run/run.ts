@@ -7,13 +7,17 @@ import { errors } from '../errors.js';
 import { statusOfError, statusOfSignal, statusOfTermination } from '../exit-status.js';
 import { errorAsObject } from '../report.js';
 import { describeSelection } from '../selection.js';
-import { containerConfigOf } from './container-config.js';
+import { type Caller, containerConfigOf } from './container-config.js';
+import { Notices } from './notices.js';
 import { SignalForwarding } from './signals.js';
+import { systemCallsOfLaunch } from './system-calls.js';
 import { relay } from './terminal.js';
 
-/** How a container of `run` ended. */
+/** How a container of `run` ended; `--json` prints it. */
 interface Ended {
   readonly id: ContainerId;
+  readonly launcher: string;
+  readonly isolation: readonly string[];
   readonly termination: Termination;
   /** The signal that ended it here, since the command could not receive it. */
   readonly endedBy: NodeJS.Signals | undefined;
@@ -22,41 +26,58 @@ interface Ended {
 }
 
 const say = (text: string): boolean => process.stderr.write(text);
-/** The command may have left a line unfinished. */
+/** On a line of its own: the command may have left one unfinished. */
 const sayJson = (value: object): boolean => say(`\n${JSON.stringify(value)}\n`);
 
 /** Returns the exit status of `caisson`. Throws what kept the command from running. */
 export async function run(argv: readonly string[], flags: RunFlags): Promise<number> {
+  const notices = new Notices(flags);
   try {
-    const ended = await runContainer(argv, flags);
-    const exitStatus = statusOf(ended);
-    if (flags.json) sayJson({ ...ended, exitStatus });
+    const config = containerConfigOf(argv, flags, caller());
+    if (flags.syscalls)
+      return await withContainerizer(flags, notices, (it) => printSystemCalls(it, config, flags));
+    const ended = await withContainerizer(flags, notices, (it) => inForeground(it, config, flags));
+    const exitStatus = ended.endedBy ? statusOfSignal(ended.endedBy) : statusOfTermination(ended.termination);
+    if (flags.json) sayJson({ ...ended, warnings: notices.kept, exitStatus });
     else say(epilogue(ended));
     return exitStatus;
   } catch (error) {
     if (!flags.json) throw error;
     const exitStatus = statusOfError(error);
-    sayJson({ error: errorAsObject(error), exitStatus });
+    sayJson({ error: errorAsObject(error), warnings: notices.kept, exitStatus });
     return exitStatus;
   }
 }
 
-async function runContainer(argv: readonly string[], flags: RunFlags): Promise<Ended> {
+function caller(): Caller {
   const { columns, rows, isTTY } = process.stdout;
-  const config = containerConfigOf(argv, flags, {
-    directory: process.cwd(),
-    environment: process.env,
-    windowSize: isTTY ? { columns, rows } : undefined,
-  });
+  const windowSize = isTTY ? { columns, rows } : undefined;
+  return { directory: process.cwd(), environment: process.env, windowSize };
+}
+
+async function withContainerizer<T>(
+  flags: RunFlags,
+  notices: Notices,
+  use: (containerizer: Containerizer) => Promise<T>,
+): Promise<T> {
   const configuration = await loadConfiguration(loadOptionsOf(flags));
-  const containerizer = await Containerizer.create(configuration, { transient: true });
+  const containerizer = await Containerizer.create(configuration, { transient: true, log: notices });
   try {
     if (!flags.quiet && !flags.json)
       say(`caisson: ${describeSelection(containerizer.selection, configuration)}\n`);
-    return await inForeground(containerizer, config, flags);
+    return await use(containerizer);
   } finally {
     await containerizer.close();
   }
+}
+
+async function printSystemCalls(
+  containerizer: Containerizer,
+  config: ContainerConfig,
+  flags: RunFlags,
+): Promise<number> {
+  process.stdout.write(`${(await systemCallsOfLaunch(containerizer, flags.name, config)).trimEnd()}\n`);
+  return 0;
 }
 
 async function inForeground(
@@ -69,7 +90,9 @@ async function inForeground(
     const { id, sandbox } = await containerizer.launch(flags.name, config);
     const termination = await untilItEnds(containerizer, id);
     await containerizer.remove(id, { keepSandbox: flags.keep === true });
-    return { id, termination, endedBy: signals.endedBy, sandbox: flags.keep ? sandbox : undefined };
+    const { launcher, isolation } = containerizer.selection;
+    const kept = flags.keep ? sandbox : undefined;
+    return { id, launcher, isolation, termination, endedBy: signals.endedBy, sandbox: kept };
   } catch (error) {
     throw signals.endedBy ? withCause(errors.INTERRUPTED(signals.endedBy), error) : error;
   } finally {
@@ -88,10 +111,6 @@ async function untilItEnds(containerizer: Containerizer, id: ContainerId): Promi
   } finally {
     connection.restore();
   }
-}
-
-function statusOf({ endedBy, termination }: Ended): number {
-  return endedBy ? statusOfSignal(endedBy) : statusOfTermination(termination);
 }
 
 /** What the exit status cannot say. */

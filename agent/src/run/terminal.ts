@@ -8,11 +8,12 @@
  */
 import { ReadStream } from 'node:tty';
 import type { ContainerTerminal } from '@caisson/plugin-sdk';
+import { enterRawMode } from './raw-mode.js';
 
 export interface Relay {
   /** Everything that the container wrote has been passed on. */
   readonly drained: Promise<void>;
-  /** Puts the caller's terminal back. Idempotent. */
+  /** Puts the caller's terminal back. */
   restore(): void;
 }
 
@@ -21,49 +22,55 @@ type Output = NodeJS.WriteStream;
 
 /** VEOF of a fresh terminal: ^D. */
 const END_OF_INPUT = '\x04';
+const NEWLINE = 0x0a;
 
 export function relay(terminal: ContainerTerminal, input: Input, output: Output): Relay {
   const master = new ReadStream(terminal.take());
   master.pipe(output, { end: false });
-  feed(master, input);
-  const stopRestoring = rawMode(input);
+  const unfeed = feed(master, input);
+  const leaveRawMode = enterRawMode(input);
   const resize = () => terminal.resize(output.columns, output.rows);
   output.on('resize', resize);
+  const drained = new Promise<void>((resolve, reject) => {
+    master.once('close', resolve);
+    // The last process that had the terminal open has ended: Linux says EIO, others an end of file.
+    master.once('error', (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EIO') reject(error);
+    });
+  });
+  // Nobody reads any more: as when a window is closed, the container's terminal hangs up.
+  output.once('error', () => master.destroy());
   return {
-    drained: new Promise((resolve, reject) => {
-      // The last process that had the terminal open has ended: Linux says EIO, others an end of file.
-      master.once('error', (error: NodeJS.ErrnoException) =>
-        error.code === 'EIO' ? resolve() : reject(error),
-      );
-      master.once('end', resolve);
-    }),
+    drained,
     restore() {
       output.off('resize', resize);
-      input.unpipe(master).pause();
-      stopRestoring();
+      unfeed();
+      leaveRawMode();
       master.destroy();
     },
   };
 }
 
-/** What is no terminal ends, and a terminal says that with ^D, which must stand at the start of a line. */
-function feed(master: ReadStream, input: Input): void {
-  let last = 0x0a;
-  input.on('data', (chunk: Buffer) => {
-    last = chunk.at(-1) ?? last;
-  });
-  input.once('end', () => master.write(last === 0x0a ? END_OF_INPUT : END_OF_INPUT + END_OF_INPUT));
-  input.pipe(master, { end: false });
-}
+/** How often a container is reminded that there is no more input. */
+const REMINDER_MS = 250;
 
-/** Returns what ends it; a process that exits early ends it too. */
-function rawMode(input: Input): () => void {
-  if (!input.isTTY) return () => {};
-  const restore = () => {
-    process.off('exit', restore);
-    input.setRawMode(false);
+/**
+ * What is no terminal may end. A terminal is told by ^D at the start of a line, which holds for one read: said again and
+ * again, it holds for whoever reads next, and for a program that was still changing the mode of its terminal.
+ */
+function feed(master: ReadStream, input: Input): () => void {
+  let last = NEWLINE;
+  let reminder: NodeJS.Timeout | undefined;
+  const remember = (chunk: Buffer) => {
+    last = chunk.at(-1) ?? last;
   };
-  input.setRawMode(true);
-  process.once('exit', restore);
-  return restore;
+  const end = () => {
+    master.write(last === NEWLINE ? END_OF_INPUT : `\n${END_OF_INPUT}`);
+    reminder = setInterval(() => master.writableLength > 0 || master.write(END_OF_INPUT), REMINDER_MS);
+  };
+  input.on('data', remember).once('end', end).pipe(master, { end: false });
+  return () => {
+    clearInterval(reminder);
+    input.off('data', remember).off('end', end).unpipe(master).pause();
+  };
 }
