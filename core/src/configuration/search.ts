@@ -78,7 +78,6 @@ function requireReadable(file: string): void {
 
 async function load(file: string): Promise<unknown> {
   try {
-    // Not cosmiconfig itself: bundled, a late import of CommonJS has no named exports.
     const { parseFile } = await import('./formats.js');
     return await parseFile(file);
   } catch (error) {
