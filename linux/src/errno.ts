@@ -9,13 +9,14 @@ names.set(126, 'ENOKEY');
 names.set(132, 'ERFKILL');
 names.set(512, 'ERESTARTSYS');
 
+const numbers = new Map([...names].map(([number, name]) => [name, number]));
+
 /** The name of an errno, such as `ENOENT`. */
 export const errnoName = (errno: number): string => names.get(errno) ?? `errno ${errno}`;
 
 /** The number of a name, such as 2 for `ENOENT`; throws on a name that the kernel does not have. */
 export function errnoNumber(name: string): number {
-  for (const [number, known] of names) if (known === name) return number;
-  const number = (constants.errno as Record<string, number>)[name];
+  const number = numbers.get(name) ?? (constants.errno as Record<string, number>)[name];
   if (number === undefined) throw new Error(`no such errno: ${name}`);
   return number;
 }

@@ -1,7 +1,7 @@
 import 'reflect-metadata';
+import { z } from 'zod';
 
 export { Container as InjectionContainer, ContainerModule, inject, injectable, optional } from 'inversify';
-export { z } from 'zod';
 export * from './cgroup-options.js';
 export * from './container.js';
 export * from './container-config.js';
@@ -17,3 +17,7 @@ export * from './plan/mount.js';
 export * from './services.js';
 export type * from './statistics.js';
 export * from './values.js';
+export { z };
+
+// zod would compile a parser for each schema at its first use: most are used once, and compiling takes longer.
+z.config({ jitless: true });

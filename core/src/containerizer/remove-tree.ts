@@ -3,8 +3,6 @@ import { readdirSync, rmdirSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-const run = promisify(execFile);
-
 /** What a container that did nothing leaves in its sandbox. */
 const USUAL_FILES = ['stdout', 'stderr'];
 
@@ -16,7 +14,7 @@ const USUAL_FILES = ['stdout', 'stderr'];
 export async function removeTree(directory: string, name: string): Promise<void> {
   if (removedAtOnce(join(directory, name))) return;
   const oneFilesystem = process.platform === 'linux' ? '--one-file-system' : '-x';
-  await run('rm', ['-rf', oneFilesystem, '--', name], {
+  await promisify(execFile)('rm', ['-rf', oneFilesystem, '--', name], {
     cwd: directory,
     env: { PATH: '/bin:/usr/bin', LC_ALL: 'C' },
   });

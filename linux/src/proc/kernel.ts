@@ -16,8 +16,15 @@ export function memfdNoexec(): number {
   }
 }
 
+let last: number | undefined;
+
 /** The highest capability that the kernel knows. */
 export function lastCapability(): number {
+  last ??= readLastCapability();
+  return last;
+}
+
+function readLastCapability(): number {
   try {
     return Number(readFileSync('/proc/sys/kernel/cap_last_cap', 'utf8'));
   } catch {
