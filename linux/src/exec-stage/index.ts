@@ -2,4 +2,5 @@ export * from './call-table.js';
 export { addressBehind, Program, type SlotValue, type SlotValues } from './program.js';
 export { FAILURE_EXIT_CODE, RECORD_BYTES, REPORT_DESCRIPTOR } from './record.js';
 export * from './report.js';
+export { runTable, type TableRun } from './run-table.js';
 export * from './sealed-image.js';

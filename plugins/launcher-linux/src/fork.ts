@@ -176,7 +176,13 @@ async function gatedProcess(
     throw await earlyEnd(container.id, launch, started.report, patienceMs());
   if (!plan.namespaces.create.includes('pid')) {
     started.tracking = createTrackingGroup(container, cgroups);
-    started.tracking.add(message.pid);
+    try {
+      started.tracking.add(message.pid);
+    } catch (error) {
+      // It has failed before it came to the gate: its report says at what.
+      if (!isErrno(error, 'ESRCH')) throw error;
+      throw await earlyEnd(container.id, launch, started.report, patienceMs());
+    }
   }
   return {
     supervisor: identityOf(started.supervisorPid, started.supervisor),

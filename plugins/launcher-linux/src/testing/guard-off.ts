@@ -10,7 +10,7 @@ export type NamedSteps = 'slow credentials' | 'slow credentials, no look at the 
 
 export function stepsByName(name: NamedSteps): LaunchStep[] {
   const steps = name === 'slow credentials' ? STEPS : withoutSteps('stay-with-agent');
-  return stepsWith('become-user', pause(300), steps);
+  return stepsWith('become-user', pause(1500), steps);
 }
 
 /** The steps of a launch without some of them: to show the attack that a step stops. */
