@@ -1,5 +1,6 @@
 /** The command line: arguments to a command, its outcome to an exit status, whatever was thrown to stderr. */
 import { Command, CommanderError } from 'commander';
+import { defineAgent } from './commands/agent.js';
 import { defineConfig } from './commands/config.js';
 import { defineDoctor } from './commands/doctor.js';
 import { definePlugins } from './commands/plugins.js';
@@ -26,6 +27,7 @@ export function commandLine(done: Done): Command {
     .exitOverride()
     .configureOutput({ outputError: () => {} }); // errors are written in one place, by `report`
   defineRun(caisson, done);
+  defineAgent(caisson, done);
   definePlugins(caisson, done);
   defineConfig(caisson, done);
   defineDoctor(caisson, done);

@@ -266,6 +266,7 @@ export const coreErrors = defineErrors({
       `container ${id}: command ${JSON.stringify(command)} not found (ENOENT)`,
     hint: () =>
       'it is looked up in the PATH of the container; an interpreter that its first line names must be there too',
+    details: () => ({ errno: 'ENOENT' }),
   },
   COMMAND_NOT_EXECUTABLE: {
     kind: 'invalid',

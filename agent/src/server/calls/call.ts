@@ -1,0 +1,44 @@
+import type { Readable } from 'node:stream';
+import type { z } from '@caisson/plugin-sdk';
+import type { AgentContext, ReadyContext } from '../context.js';
+import type { Right } from '../http/authentication.js';
+
+/** What a call's handler has beyond its input. */
+export interface Caller {
+  /** Aborted when the client is gone. */
+  readonly signal: AbortSignal;
+}
+
+/** The answer: a member of the response, named as the call; an empty body; or a stream of records. */
+export type Answer = Readonly<Record<string, unknown>> | undefined;
+
+/** A call of the operator API. Its input is the member of the request that bears its name in lower case. */
+export interface Call<Input = unknown> {
+  readonly type: string;
+  readonly summary: string;
+  readonly right: Right;
+  /** Absent: the call has no input. */
+  readonly input?: z.ZodType<Input> | undefined;
+  /** Answered while containers are being recovered. */
+  readonly early?: true | undefined;
+  /** `handle` answers with `{ stream }`. */
+  readonly streams?: true | undefined;
+  handle(input: Input, context: ReadyContext, caller: Caller): Promise<Answer> | Answer | StreamAnswer;
+  /** The status of an error, where the call has one of its own. */
+  statusOf?(error: unknown): number | undefined;
+}
+
+export interface StreamAnswer {
+  readonly stream: Readable;
+}
+
+export const isStream = (answer: unknown): answer is StreamAnswer =>
+  typeof answer === 'object' && answer !== null && 'stream' in answer;
+
+/** Keeps the input's type within the call, and nothing of it without. */
+export const defineCall = <Input>(call: Call<Input>): Call => call as Call;
+
+/** LAUNCH_CONTAINER is `launch_container`. */
+export const memberOf = ({ type }: Pick<Call, 'type'>): string => type.toLowerCase();
+
+export type { AgentContext, ReadyContext };

@@ -1,0 +1,2 @@
+export type { AgentOptions } from './agent.js';
+export { serve } from './serve.js';

@@ -1,0 +1,37 @@
+/** The process `caisson agent`: from its start to the signal that ends it. */
+import { messageOf } from '@caisson/plugin-sdk';
+import { Agent, type AgentOptions } from './agent.js';
+
+const ENDING = ['SIGTERM', 'SIGINT'] as const;
+
+/** Resolves to the exit status once the agent was told to stop. */
+export async function serve(options: AgentOptions): Promise<number> {
+  const told = new Promise<NodeJS.Signals>((resolve) => {
+    for (const signal of ENDING) process.on(signal, resolve);
+  });
+  const agent = await Agent.start(options);
+  process.on('SIGHUP', () => void reload(agent));
+  reportUnhandled(agent);
+  const signal = await told;
+  agent.log.info({ signal }, 'stopping; containers go on');
+  await agent.stop();
+  return 0;
+}
+
+async function reload(agent: Agent): Promise<void> {
+  try {
+    await agent.reload();
+  } catch (error) {
+    agent.log.error({ error: messageOf(error) }, 'the new configuration is refused; the old one goes on');
+  }
+}
+
+/** What an isolator's promise threw when nobody listened ends no agent (threat model K2). */
+function reportUnhandled({ log, containers }: Agent): void {
+  process.on('unhandledRejection', (error) =>
+    log.error(
+      { isolator: containers?.isolatorOf(error), error: messageOf(error) },
+      'a rejection that nobody handled',
+    ),
+  );
+}
