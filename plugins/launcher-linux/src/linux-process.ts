@@ -140,10 +140,11 @@ export class LinuxProcess implements ContainerProcess {
       else break;
     }
     const { container } = this.parts.pair;
-    if (this.state.init || container === undefined || runsCommand(this.pid, container)) return;
+    if (container === undefined || runsCommand(this.pid, container, this.state.init)) return;
     const end = await this.#firstProcessEnded;
-    if (end?.executed) return;
     const { signal, exitCode } = end ? decodeWaitStatus(end.status) : {};
+    // An init executes nothing itself: if it could leave, it had a command.
+    if (end?.executed || (this.state.init && exitCode !== undefined)) return;
     const command = String((values['argv'] as readonly string[])[0]);
     throw errors.ENDED_BEFORE_EXEC(
       this.parts.id,

@@ -4,13 +4,14 @@ import { pollReadable } from '@caisson/linux/syscalls';
 
 /**
  * True if a process has executed its command and still runs. A dying one has closed its descriptors before its pidfd
- * tells, so it is asked for its executable: gone by then, or the image. False leaves it open: its end will tell.
+ * tells, so it is asked for its executable: gone by then, or the image, which an init goes on with. False leaves it open:
+ * its end will tell.
  */
-export function runsCommand(pid: number, pidfd: number): boolean {
+export function runsCommand(pid: number, pidfd: number, isInit: boolean): boolean {
   const executable = executableOf(pid);
   // After that: the number was its own when it was asked by it.
   const ended = pollReadable(pidfd, 0);
-  return !ended && executable !== undefined && !isImage(executable);
+  return !ended && executable !== undefined && isImage(executable) === isInit;
 }
 
 function executableOf(pid: number): string | undefined {

@@ -1,4 +1,4 @@
-import { closeSync } from 'node:fs';
+import { closeSync, fchownSync } from 'node:fs';
 import {
   FSCONFIG,
   fcntl,
@@ -18,6 +18,7 @@ import { mountAttributeBits } from './steps/open-bind-sources.js';
 const TIOCSPTLCK = 0x40045431;
 const TIOCGPTPEER = 0x5441;
 const CLOEXEC = 1;
+const SAME_GROUP = -1;
 
 /** A new devpts with one terminal in it, made by the agent before the container exists: so it holds the master side. */
 export interface NewTerminal {
@@ -30,11 +31,12 @@ export interface NewTerminal {
 const DEFAULTS = { options: { mode: '0620', ptmxmode: '0666' }, flags: ['nosuid', 'noexec'] } as const;
 
 /** @throws SyscallError  EPERM no CAP_SYS_ADMIN; ENOSPC no terminal left (kernel.pty.max) */
-export function openTerminal({ mounts, windowSize }: LaunchPlanData): NewTerminal {
+export function openTerminal({ mounts, windowSize, user }: LaunchPlanData): NewTerminal {
   const planned = mounts.find(({ type }) => type === 'devpts');
   const { options = {}, flags } = planned && 'options' in planned ? planned : DEFAULTS;
   const devpts = newDevpts(options, mountAttributeBits(flags));
   let master: number | undefined;
+  let slave: number | undefined;
   try {
     master = openat2(
       devpts,
@@ -44,12 +46,13 @@ export function openTerminal({ mounts, windowSize }: LaunchPlanData): NewTermina
     );
     ioctl(master, TIOCSPTLCK, Buffer.alloc(4));
     // By the master's descriptor: a path could lead to another terminal by now (threat model F3: CVE-2025-52565).
-    const slave = ioctlNumber(master, TIOCGPTPEER, O.O_RDWR | O.O_NOCTTY | O.O_CLOEXEC);
+    slave = ioctlNumber(master, TIOCGPTPEER, O.O_RDWR | O.O_NOCTTY | O.O_CLOEXEC);
+    // Programs open it again by its name. The group stays the one of the mount: `tty`.
+    if (user) fchownSync(slave, user.uid, SAME_GROUP);
     if (windowSize) setWindowSize(master, windowSize);
     return { master, slave, devpts };
   } catch (error) {
-    if (master !== undefined) closeSync(master);
-    closeSync(devpts);
+    for (const fd of [slave, master, devpts]) if (fd !== undefined) closeSync(fd);
     throw error;
   }
 }

@@ -1,0 +1,184 @@
+import { closeSync, readSync, statSync, writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { pollReadable, windowSize } from '@caisson/linux/syscalls';
+import { afterEach, describe, expect } from '@jest/globals';
+import { kernelTest, type Launched, useLaunchKit } from './testing/launch-kit.js';
+import type { PlanEdit } from './testing/standard-plan.js';
+
+const kit = useLaunchKit({ reapOrphans: true });
+const user = { uid: 1000, gid: 1000, supplementaryGids: [] };
+
+/** Somebody who sits at the master side. */
+class Session {
+  text = '';
+  /** How reading ended: a terminal without a slave gives EIO. */
+  end: string | undefined;
+
+  constructor(
+    readonly launched: Launched,
+    readonly master: number,
+  ) {}
+
+  type(text: string): void {
+    writeSync(this.master, text);
+  }
+
+  /** Resolves with what came since the last time, once that matches. */
+  async shows(pattern: RegExp): Promise<string> {
+    for (;;) {
+      const found = pattern.exec(this.text);
+      if (found) {
+        const shown = this.text.slice(0, found.index + found[0].length);
+        this.text = this.text.slice(shown.length);
+        return shown;
+      }
+      if (this.end !== undefined)
+        throw new Error(`${this.end} before ${pattern}: ${JSON.stringify(this.text)}`);
+      await this.#read();
+    }
+  }
+
+  /** Everything up to the end. */
+  async rest(): Promise<string> {
+    while (this.end === undefined) await this.#read();
+    return this.text;
+  }
+
+  async #read(): Promise<void> {
+    if (!pollReadable(this.master, 0)) return void (await sleep(1));
+    const buffer = Buffer.alloc(4096);
+    try {
+      const length = readSync(this.master, buffer);
+      if (length === 0) this.end = 'EOF';
+      this.text += buffer.toString('utf8', 0, length);
+    } catch (error) {
+      this.end = (error as NodeJS.ErrnoException).code ?? 'error';
+    }
+  }
+}
+
+const sessions: Session[] = [];
+
+async function open(command: string | string[], edit: PlanEdit = {}): Promise<Session> {
+  const launched = await kit.fork(kit.plan(command, { stdio: 'terminal', ...edit }));
+  await launched.release();
+  const session = new Session(launched, launched.process.terminal?.take() as number);
+  sessions.push(session);
+  return session;
+}
+
+describe('a terminal', () => {
+  afterEach(() => {
+    for (const { master } of sessions.splice(0)) closeSync(master);
+  });
+
+  kernelTest('is the one on 0, 1 and 2, of a devpts of its own, and controls the session', async () => {
+    const session = await open(
+      'tty; for i in 0 1 2; do test -t $i && echo yes; done; echo through > /dev/tty; ls /dev/pts',
+    );
+    expect(await session.rest()).toBe('/dev/pts/0\r\nyes\r\nyes\r\nyes\r\nthrough\r\n0     ptmx\r\n');
+    expect((await session.launched.end()).exitCode).toBe(0);
+  });
+
+  kernelTest('gives its reader EIO once nobody has it open, not before', async () => {
+    const session = await open('echo bye; sleep 0.05; echo really');
+    await session.launched.end();
+    expect(await session.rest()).toBe('bye\r\nreally\r\n');
+    expect(['EIO', 'EOF']).toContain(session.end);
+  });
+
+  kernelTest('has the size of the plan, and tells of a new one', async () => {
+    const windowSize_ = { columns: 101, rows: 37 };
+    const session = await open(
+      'trap "stty size" WINCH; stty size; echo ready; while :; do sleep 0.01; done',
+      {
+        windowSize: windowSize_,
+      },
+    );
+    expect(await session.shows(/ready/)).toContain('37 101');
+    expect(windowSize(session.master)).toEqual(windowSize_);
+    session.launched.process.terminal?.resize(80, 24);
+    await session.shows(/24 80/);
+  });
+
+  kernelTest('sends ^C to the foreground, pid 1 too if it has a handler', async () => {
+    const session = await open(
+      'trap "echo interrupted; exit 3" INT; echo ready; while :; do sleep 0.01; done',
+    );
+    await session.shows(/ready/);
+    session.type('\x03');
+    await session.shows(/interrupted/);
+    expect((await session.launched.end()).exitCode).toBe(3);
+  });
+
+  kernelTest('has job control: ^Z stops, fg goes on, ^C ends, the shell stays', async () => {
+    const session = await open(['sh', '-i'], { environment: { PATH: '/bin', PS1: '$ ' } });
+    await session.shows(/\$ /);
+    expect(session.text).not.toMatch(/job control turned off|can't access tty/);
+    session.type('sleep 1000\n');
+    await session.shows(/sleep 1000\r\n/);
+    await sleep(50); // the shell is about to make it the foreground; nothing tells when
+    session.type('\x1a');
+    await session.shows(/Stopped[^\n]*sleep 1000/);
+    session.type('jobs\n');
+    await session.shows(/Stopped[^\n]*sleep 1000/);
+    session.type('fg\n');
+    await session.shows(/fg\r\nsleep 1000\r\n/);
+    await sleep(50);
+    session.type('\x03');
+    await session.shows(/\$ /);
+    session.type('echo still $((1+1)); exit 6\n');
+    await session.shows(/still 2/);
+    expect((await session.launched.end()).exitCode).toBe(6);
+  });
+
+  kernelTest('gives ^D as end of file', async () => {
+    const session = await open(['cat']);
+    session.type('line\n\x04');
+    expect((await session.launched.end()).exitCode).toBe(0);
+    expect(await session.rest()).toBe('line\r\nline\r\n');
+  });
+
+  kernelTest('belongs to the user, who can open it by its name', async () => {
+    const session = await open('echo again > /dev/pts/0; ls -ln /dev/pts/0; echo tty > /dev/tty', { user });
+    const text = await session.rest();
+    expect(text).toMatch(/^again\r\n/);
+    expect(text).toMatch(/crw--w---- +1 1000 +5 /);
+    expect(text).toMatch(/tty\r\n$/);
+  });
+
+  kernelTest(
+    'ends its programs with SIGHUP when the container is left alone with it: the master is closed',
+    async () => {
+      const session = await open('trap "exit 9" HUP; echo ready; while :; do sleep 0.01; done');
+      await session.shows(/ready/);
+      // The supervisor holds the master side open: an agent that dies hangs nobody up.
+      closeSync(session.master);
+      sessions.splice(0);
+      session.launched.process.signal(1);
+      expect((await session.launched.end()).exitCode).toBe(9);
+    },
+  );
+
+  kernelTest('without a planned devpts there is one at /dev/pts all the same', async () => {
+    const plan = kit.plan('tty; ls /dev/pts', { stdio: 'terminal' });
+    plan.mounts = plan.mounts.filter(({ type }) => type !== 'devpts');
+    const launched = await kit.fork(plan);
+    await launched.release();
+    const session = new Session(launched, launched.process.terminal?.take() as number);
+    sessions.push(session);
+    expect(await session.rest()).toBe('/dev/pts/0\r\n0     ptmx\r\n');
+  });
+
+  kernelTest(
+    'is not on the host: a container opens its own terminals by number (F3: CVE-2025-52565)',
+    async () => {
+      const session = await open('echo ready; sleep 1000');
+      await session.shows(/ready/);
+      const device = statSync(`/proc/${session.launched.process.pid}/root/dev/pts/0`).dev;
+      expect(device).not.toBe(statSync('/dev').dev);
+      const mounts = (await open('cut -d " " -f 3,9- /proc/self/mountinfo | grep devpts')).rest();
+      expect(await mounts).toMatch(/devpts/);
+    },
+  );
+});
