@@ -2,6 +2,12 @@
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+// Loaded before plugins are, all at once: Jest cannot link one module for two of them at the same time.
+import '@caisson/linux/cgroups';
+import '@caisson/linux/exec-stage';
+import '@caisson/linux/proc';
+import '@caisson/linux/process';
+import '@caisson/linux/syscalls';
 import { Containerizer, loadConfiguration } from '@caisson/core';
 import type { ContainerConfig, Logger, Termination } from '@caisson/plugin-sdk';
 import { repository } from './caisson.js';

@@ -1,6 +1,7 @@
 export { Cgroup } from './cgroup.js';
 export { CgroupError } from './cgroup-error.js';
 export { Cgroups } from './cgroups.js';
+export { ContainerFamily, cgroupsApart } from './container-family.js';
 export { ContainerCgroups, type ContainerCgroupsSettings } from './container-cgroups.js';
 export { type CgroupContainer, ownsCgroups } from './container-path.js';
 export { enableControllers } from './controllers.js';

@@ -12,7 +12,16 @@ export interface ProcessStat {
   readonly session: number;
   /** Clock ticks since boot. */
   readonly startTime: number;
+  /** Clock ticks of cpu time, of all its threads, also of those that have ended. */
+  readonly userTicks: number;
+  readonly systemTicks: number;
+  /** The same of the children that it has waited for, and theirs. */
+  readonly childrenUserTicks: number;
+  readonly childrenSystemTicks: number;
 }
+
+/** Of every architecture of ours, whatever the kernel's own tick is (USER_HZ, times(2)). */
+export const CLOCK_TICKS_PER_SECOND = 100;
 
 /** Undefined if there is no such process. */
 export function readStat(pid: number): ProcessStat | undefined {
@@ -38,6 +47,10 @@ export function parseStat(line: string): ProcessStat {
     processGroup: number(2),
     session: number(3),
     startTime: number(19),
+    userTicks: number(11),
+    systemTicks: number(12),
+    childrenUserTicks: number(13),
+    childrenSystemTicks: number(14),
   };
 }
 
