@@ -1,5 +1,6 @@
 import { realpathSync } from 'node:fs';
 import { describeTable, Program, type SlotValues } from '@caisson/linux/exec-stage';
+import { cpuAffinity } from '@caisson/linux/syscalls';
 import { isBind, type LaunchPlanData } from '@caisson/plugin-sdk';
 import { LaunchTable } from './launch-table.js';
 import type { LaunchStep } from './step.js';
@@ -90,6 +91,7 @@ function valuesOf(plan: LaunchPlanData, candidates: readonly string[]): SlotValu
   const environment = { PATH: DEFAULT_PATH, ...plan.environment };
   const values: Record<string, SlotValues[string]> = {
     agentPid: process.pid,
+    affinity: cpuAffinity(),
     argv: plan.argv,
     environment: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
     workingDirectory: plan.workingDirectory ?? '/',

@@ -13,6 +13,7 @@ import { errors } from './errors.js';
 import { launchError } from './launch-error.js';
 import { type LinuxLauncherState, LinuxProcess } from './linux-process.js';
 import { ReportReader } from './report-reader.js';
+import type { SharedProcessor } from './shared-processor.js';
 import { spawnImage } from './spawn-image.js';
 import type { LaunchStep } from './step.js';
 import { entersPidNamespace } from './steps/join-namespaces.js';
@@ -29,6 +30,8 @@ export interface ForkContext {
   /** For the image, where the kernel refuses executable memfds. */
   readonly imageDirectory: string;
   readonly patienceMs: () => number;
+  /** Where this launch runs together with the agent, if it is alone. */
+  readonly processor?: SharedProcessor | undefined;
   /** A supervisor that waits for a launch; whoever takes it owns it. */
   readonly waiting?: (() => WaitingSupervisor | undefined) | undefined;
   /** Default: the steps of every launch. Tests leave one out, to show what it is for. */
@@ -99,7 +102,8 @@ function handToWaiting(
     const launch = compileLaunch(plan, context.steps, 'received');
     descriptors = openDescriptors(container, plan, launch.table, waiting);
     const sent = descriptors.placement.map(({ from }) => from);
-    if (!waiting.take(launch.program.fill(launch.values), sent)) {
+    const processor = context.processor?.mask ?? (launch.values['affinity'] as Buffer);
+    if (!waiting.take(launch.program.fill({ ...launch.values, processor }), sent)) {
       descriptors.abandon();
       waiting.end();
       return undefined;
@@ -130,11 +134,12 @@ function spawnSupervisor(container: Container, plan: LaunchPlanData, context: Fo
 function startSupervisor(
   { program, values }: CompiledLaunch,
   descriptors: LaunchDescriptors,
-  { reaper, imageDirectory }: ForkContext,
+  { reaper, imageDirectory, processor }: ForkContext,
 ): Started {
   let supervisorPid: number;
+  const spawn = () => spawnImage(program.fill(values), descriptors.placement, imageDirectory);
   try {
-    supervisorPid = spawnImage(program.fill(values), descriptors.placement, imageDirectory);
+    supervisorPid = processor ? processor.run(spawn) : spawn();
   } catch (error) {
     descriptors.abandon();
     throw error;
@@ -165,9 +170,10 @@ async function gatedProcess(
   plan: LaunchPlanData,
   launch: CompiledLaunch,
   started: Started,
-  { patienceMs, cgroups }: ForkContext,
+  { patienceMs, cgroups, processor }: ForkContext,
 ): Promise<LinuxLauncherState> {
-  const message = await started.report.next(patienceMs());
+  const next = () => started.report.next(patienceMs());
+  const message = await (processor ? processor.run(next) : next());
   if (message.kind === 'end') throw errors.SUPERVISOR_ENDED(container.id, 'before the container existed');
   if (message.kind === 'failure')
     throw launchError(container.id, launch.table, launch.values, message.record);
@@ -189,6 +195,7 @@ async function gatedProcess(
     process: identityOf(message.pid, started.container),
     init: plan.init,
     joins: entersPidNamespace(plan),
+    ...(plan.stdio === 'terminal' && { terminal: launch.table.descriptor('master') }),
   };
 }
 
@@ -227,7 +234,7 @@ function processOf(
   descriptors: LaunchDescriptors,
   { supervisor, container: pidfd, report, tracking }: Started,
   state: LinuxLauncherState,
-  { reaper, cgroups, patienceMs }: ForkContext,
+  { reaper, cgroups, patienceMs, processor }: ForkContext,
 ): LinuxProcess {
   return new LinuxProcess({
     id: container.id,
@@ -237,7 +244,7 @@ function processOf(
     statusPath: statusFile(container),
     reaper,
     cgroups,
-    gate: { writeEnd: descriptors.gate, report, table, values, patienceMs },
+    gate: { writeEnd: descriptors.gate, report, table, values, patienceMs, processor },
     terminal: descriptors.terminal,
     tracking,
   });

@@ -18,6 +18,7 @@ import { forkContainer } from './fork.js';
 import type { HostCgroups } from './host-services.js';
 import type { LinuxProcess } from './linux-process.js';
 import type { LinuxLauncherOptions } from './options.js';
+import { SharedProcessor } from './shared-processor.js';
 import { findTrackingGroup } from './tracking-group.js';
 import { refuseUnsupported } from './unsupported.js';
 import { validateConfig } from './validate.js';
@@ -56,6 +57,7 @@ export class LinuxLauncher implements Launcher {
         cgroups: this.cgroups,
         imageDirectory: this.host.workDir,
         patienceMs: () => (this.#inFlight > 1 ? 0 : PATIENCE_MS),
+        processor: this.#inFlight > 1 ? undefined : SharedProcessor.here(),
         waiting: () => this.#takeWaiting(),
       });
     } finally {

@@ -16,6 +16,7 @@ import { launchError } from './launch-error.js';
 import type { LaunchTable } from './launch-table.js';
 import type { ReportReader } from './report-reader.js';
 import { runsCommand } from './runs-command.js';
+import type { SharedProcessor } from './shared-processor.js';
 import type { RecordedEnd } from './status-file.js';
 import { closePair, type SupervisedPair, supervisorEnd } from './supervised.js';
 import type { TrackingGroup } from './tracking-group.js';
@@ -28,6 +29,8 @@ export interface LinuxLauncherState extends LauncherState {
   readonly init: boolean;
   /** It joins a pid namespace: the container is a process that `process` starts there, and leaves to the supervisor. */
   readonly joins: boolean;
+  /** The number of the master side of its terminal in the supervisor, which holds it open. */
+  readonly terminal?: number | undefined;
 }
 
 /** The gate of a process that waits there, and how to read what it says. */
@@ -38,6 +41,7 @@ export interface Gate {
   readonly table: LaunchTable;
   readonly values: SlotValues;
   readonly patienceMs: () => number;
+  readonly processor?: SharedProcessor | undefined;
 }
 
 export interface LinuxProcessParts {
@@ -132,9 +136,10 @@ export class LinuxProcess implements ContainerProcess {
   }
 
   /** End of file on the report is exec, or death: launched is what was executed (threat model N11). */
-  async #executed({ report, table, values, patienceMs }: Gate): Promise<void> {
+  async #executed({ report, table, values, patienceMs, processor }: Gate): Promise<void> {
+    const next = () => report.next(patienceMs());
     for (;;) {
-      const message = await report.next(patienceMs());
+      const message = await (processor ? processor.run(next) : next());
       if (message.kind === 'pid') this.#joined(message.pid);
       else if (message.kind === 'failure') throw launchError(this.parts.id, table, values, message.record);
       else break;

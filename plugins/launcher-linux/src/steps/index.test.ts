@@ -30,6 +30,7 @@ test('a launch with a root filesystem, in order', () => {
     'become-user',
     'set-capabilities',
     'enter-working-directory',
+    'restore-affinity',
     'execute',
     'supervise',
   ]);
@@ -49,6 +50,7 @@ test('a launch without any isolation', () => {
     'become-user',
     'set-capabilities',
     'enter-working-directory',
+    'restore-affinity',
     'execute',
     'supervise',
   ]);

@@ -14,6 +14,7 @@ import { makeReadOnly } from './make-read-only.js';
 import { maskPaths } from './mask-paths.js';
 import { mountFilesystems } from './mount-filesystems.js';
 import { openBindSources } from './open-bind-sources.js';
+import { restoreAffinity } from './restore-affinity.js';
 import { runInit, startInit } from './run-init.js';
 import { newKeyring, setLimits } from './set-limits.js';
 import { supervise } from './supervise.js';
@@ -50,6 +51,7 @@ export const STEPS: readonly LaunchStep[] = [
   setCapabilities,
   stayWithAgent,
   enterWorkingDirectory,
+  restoreAffinity,
   startInit,
   enterPidNamespace,
   execute,

@@ -2,6 +2,7 @@ import { type DataPointer, Label, type ResultReference } from '@caisson/linux/ex
 import { DESCRIPTOR, FIRST_EXTRA, type LaunchTable } from '../launch-table.js';
 import type { LaunchStep } from '../step.js';
 import { entersPidNamespace } from './join-namespaces.js';
+import { restoreAffinityOf } from './restore-affinity.js';
 
 const PID_BYTES = 8;
 const LAST_DESCRIPTOR = 0xffff_ffff;
@@ -25,6 +26,7 @@ export const supervise: LaunchStep = {
     const container = table.container as ResultReference;
     table.place(table.supervisor);
     table.call('write', [DESCRIPTOR.report, table.addressOf(container), PID_BYTES]);
+    restoreAffinityOf(table);
     table.call('close_range', [0, DESCRIPTOR.image, 0]);
     const held = plan.stdio === 'terminal' ? [table.descriptor('master')] : [];
     closeExcept(held, (first, last) => table.call('close_range', [first, last, 0]));

@@ -16,5 +16,7 @@ export const takeDescriptors: LaunchStep = {
     table.call('dup3', [DESCRIPTOR.image, DESCRIPTOR.status, 0]);
     table.call('close', [DESCRIPTOR.image]);
     table.call('close_range', [FIRST_EXTRA + table.received.extras, LAST_DESCRIPTOR, 0]);
+    // A spawned one inherits it.
+    table.call('sched_setaffinity', [0, 128, table.slot('processor')], { tolerate: ['EINVAL'] });
   },
 };
