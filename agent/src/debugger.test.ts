@@ -32,7 +32,11 @@ describe("N1: Node's debugger stays closed", () => {
   });
 
   it('and not with it', async () => {
-    const guarded = `(await import(${JSON.stringify(guard)})).keepDebuggerClosed(); ${attacked}`;
+    const guarded = `
+      const { dropNodeOptions, keepDebuggerClosed } = await import(${JSON.stringify(guard)});
+      keepDebuggerClosed();
+      dropNodeOptions();
+      ${attacked}`;
     const { stdout, stderr } = await output([...inspectPort, '-e', guarded], {
       NODE_OPTIONS: '--no-deprecation',
     });

@@ -7,18 +7,19 @@
  * Source  https://nodejs.org/docs/latest-v20.x/api/process.html#signal-events
  */
 
-/** What this process was started with: Node opens its debugger for `--inspect`, `--inspect-brk`, `--inspect-wait`. */
-const OPTIONS = [...process.execArgv, process.env.NODE_OPTIONS ?? ''];
-
 /** Call it before anything else. */
 export function keepDebuggerClosed(): void {
   process.on('SIGUSR1', () => {});
-  // Meant for this process: a --require in it would run in every Node that is started from here.
-  delete process.env.NODE_OPTIONS;
 }
 
-/** Where the debugger listens, if an option opened it. */
+/** Where the debugger listens, if an option opened it: `--inspect`, `--inspect-brk` or `--inspect-wait`. */
 export function openDebugger(): string | undefined {
-  if (!OPTIONS.some((option) => option.includes('--inspect'))) return undefined;
+  const options = [...process.execArgv, process.env.NODE_OPTIONS ?? ''];
+  if (!options.some((option) => option.includes('--inspect'))) return undefined;
   return process.getBuiltinModule('node:inspector').url(); // loaded late: it takes 2 ms
+}
+
+/** They were meant for this process: a --require in them would run in every Node that is started from here. */
+export function dropNodeOptions(): void {
+  delete process.env.NODE_OPTIONS;
 }

@@ -5,7 +5,7 @@ import { defineConfig } from './commands/config.js';
 import { defineDoctor } from './commands/doctor.js';
 import { definePlugins } from './commands/plugins.js';
 import { defineRun } from './commands/run.js';
-import { openDebugger } from './debugger.js';
+import { dropNodeOptions, openDebugger } from './debugger.js';
 import { takeMesosFlags } from './mesos-flags.js';
 import { version } from './version.js';
 
@@ -43,6 +43,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   try {
     const debuggerUrl = openDebugger();
     if (debuggerUrl) throw (await import('./errors.js')).errors.DEBUGGER_REFUSED(debuggerUrl);
+    dropNodeOptions();
     await program.parseAsync(takeMesosFlags(program, argv), { from: 'user' });
     return status;
   } catch (thrown) {
