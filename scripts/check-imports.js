@@ -88,7 +88,10 @@ function problemBetween(pkg, target, specifier, inTest, plugins) {
       'move the code, or what it needs, to a package that may',
     ];
   if (specifier.endsWith('/testing') && !inTest)
-    return ['a testing kit is for tests', 'import it from a .test.ts file, or from a folder testing/ that is not packed'];
+    return [
+      'a testing kit is for tests',
+      'import it from a .test.ts file, or from a folder testing/ that is not packed',
+    ];
   return undefined;
 }
 

@@ -1,5 +1,8 @@
-import { checked, libc, systemCall } from '../libc.js';
+import { constants } from 'node:os';
+import { checked, lastErrno, libc, systemCall } from '../libc.js';
 import { flagNames, O, RESOLVE } from './flags.js';
+
+const { EAGAIN } = constants.errno;
 
 const openat2Native = systemCall('openat2', ['int', 'const char*', 'void*', 'size_t']);
 const mkdiratNative = libc('mkdirat', 'int', ['int', 'const char*', 'uint']);
@@ -24,20 +27,29 @@ export function openHow(flags: number, resolve: number, mode = 0): Buffer {
   return how;
 }
 
+/** How often a path is looked up anew when the tree changed under it: each time is a matter of microseconds. */
+const MOST_TRIES = 128;
+
 /**
- * openat2(2): opens below `dirfd` with rules for every component of the path.
+ * openat2(2): opens below `dirfd` with rules for every component of the path. The kernel gives up with EAGAIN where
+ * anything on the host was renamed or mounted while it went through a `..`: then it is asked again.
  *
  * @throws SyscallError  ELOOP a link where none is allowed; EXDEV the path leaves `dirfd`; ENOENT; ENOTDIR; EAGAIN the
- *                       tree changed meanwhile
+ *                       tree changed each time
  * Source  https://man7.org/linux/man-pages/man2/openat2.2.html
  */
 export function openat2(dirfd: number, path: string, flags: number, resolve: number, mode = 0): number {
-  return checked(openat2Native(dirfd, path, openHow(flags | O.O_CLOEXEC, resolve, mode), 24), 'openat2', {
-    dirfd,
-    path,
-    flags: flagNames(flags, O),
-    resolve: flagNames(resolve, RESOLVE),
-  });
+  const how = openHow(flags | O.O_CLOEXEC, resolve, mode);
+  for (let tries = 1; ; tries++) {
+    const fd = Number(openat2Native(dirfd, path, how, 24));
+    if (fd < 0 && lastErrno() === EAGAIN && tries < MOST_TRIES) continue;
+    return checked(fd, 'openat2', {
+      dirfd,
+      path,
+      flags: flagNames(flags, O),
+      resolve: flagNames(resolve, RESOLVE),
+    });
+  }
 }
 
 /** mkdirat(2). @throws SyscallError  EEXIST; ENOENT no parent; ENOTDIR */
