@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { defineAgent } from './commands/agent.js';
 import { defineConfig } from './commands/config.js';
+import { defineContainers } from './commands/containers.js';
 import { defineDoctor } from './commands/doctor.js';
 import { definePlugins } from './commands/plugins.js';
 import { defineRun } from './commands/run.js';
@@ -28,6 +29,7 @@ export function commandLine(done: Done): Command {
     .configureOutput({ outputError: () => {} }); // errors are written in one place, by `report`
   defineRun(caisson, done);
   defineAgent(caisson, done);
+  defineContainers(caisson, done);
   definePlugins(caisson, done);
   defineConfig(caisson, done);
   defineDoctor(caisson, done);
