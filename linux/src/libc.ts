@@ -16,8 +16,21 @@ let library: ReturnType<Koffi['load']> | undefined;
 
 /** koffi itself: for the event loop's poll. */
 export function loadKoffi(): Koffi {
-  koffi ??= createRequire(import.meta.url)('koffi') as Koffi;
+  koffi ??= requireKoffi();
   return koffi;
+}
+
+/**
+ * The module for this system, which koffi itself would find after four more files, with its functions of old names;
+ * where it cannot be seen from here, koffi.
+ */
+function requireKoffi(): Koffi {
+  const require = createRequire(import.meta.url);
+  try {
+    return require(`@koromix/koffi-${process.platform}-${process.arch}`);
+  } catch {
+    return require('koffi');
+  }
 }
 
 function bind(symbol: string, result: string, parameters: string[]): Native {

@@ -1,7 +1,8 @@
 import 'reflect-metadata';
-import { z } from 'zod';
+import './zod-settings.js';
 
 export { Container as InjectionContainer, ContainerModule, inject, injectable, optional } from 'inversify';
+export { z } from 'zod';
 export * from './cgroup-options.js';
 export * from './container.js';
 export * from './container-config.js';
@@ -17,7 +18,3 @@ export * from './plan/mount.js';
 export * from './services.js';
 export type * from './statistics.js';
 export * from './values.js';
-export { z };
-
-// zod would compile a parser for each schema at its first use: most are used once, and compiling takes longer.
-z.config({ jitless: true });

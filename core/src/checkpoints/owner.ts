@@ -7,11 +7,11 @@
  * token of its own, and `takeover.<that>` continues the chain. After it has won, a contender reads the chain again: it may
  * have read `owner` long ago, and the chain it saw may be over.
  */
-import { randomBytes } from 'node:crypto';
 import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { failpoint } from '@caisson/plugin-sdk/failpoint';
 import { coreErrors } from '../errors.js';
+import { randomHex } from '../random.js';
 import { bootId } from './boot-id.js';
 import { isAlive, ownMark, type ProcessMark } from './process-start.js';
 
@@ -33,7 +33,7 @@ const takeoverOf = (token: string): string => `takeover.${token}`;
  * @throws DIRECTORY_IN_USE by a process that is alive, or that cannot be seen from here
  */
 export function claimDirectory(directory: string): Ownership {
-  const claim: Claim = { ...ownMark(), token: randomBytes(8).toString('hex') };
+  const claim: Claim = { ...ownMark(), token: randomHex(8) };
   const file = join(directory, `claim.${claim.token}`);
   writeFileSync(file, JSON.stringify(claim), { mode: 0o600, flag: 'wx' });
   try {

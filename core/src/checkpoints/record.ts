@@ -9,38 +9,46 @@ import {
 } from '@caisson/plugin-sdk';
 import { readState, writeState } from './state-file.js';
 
-const user = z.object({
-  uid: z.number().int(),
-  gid: z.number().int(),
-  supplementaryGids: z.array(z.number().int()),
-  name: z.string().optional(),
-  home: z.string().optional(),
-});
+/** What is known of a container on disk. Made when the first is read: a start mostly finds none. */
+function recordSchema() {
+  const user = z.object({
+    uid: z.number().int(),
+    gid: z.number().int(),
+    supplementaryGids: z.array(z.number().int()),
+    name: z.string().optional(),
+    home: z.string().optional(),
+  });
+  const json = z.record(z.string(), z.unknown());
+  return z.object({
+    version: z.literal(1),
+    id: z.string(),
+    bootId: z.string(),
+    createdAt: z.number(),
+    config: ContainerConfigSchema,
+    resources: ResourcesSchema,
+    limits: ResourcesSchema,
+    user: user.optional(),
+    sandbox: z.string(),
+    launcher: z.string(),
+    isolation: z.array(z.string()),
+    /** From here on: once it was forked. */
+    pid: z.number().int().optional(),
+    launcherState: json.optional(),
+    plan: json.optional(),
+    /** Once it has ended and everything is undone. */
+    termination: json.optional(),
+  });
+}
 
-const json = z.record(z.string(), z.unknown());
+let schema: ReturnType<typeof recordSchema> | undefined;
 
-/** What is known of a container on disk. */
-const RecordSchema = z.object({
-  version: z.literal(1),
-  id: z.string(),
-  bootId: z.string(),
-  createdAt: z.number(),
-  config: ContainerConfigSchema,
-  resources: ResourcesSchema,
-  limits: ResourcesSchema,
-  user: user.optional(),
-  sandbox: z.string(),
-  launcher: z.string(),
-  isolation: z.array(z.string()),
-  /** From here on: once it was forked. */
-  pid: z.number().int().optional(),
-  launcherState: json.optional(),
-  plan: json.optional(),
-  /** Once it has ended and everything is undone. */
-  termination: json.optional(),
-});
+function parseRecord(content: unknown): ContainerRecord {
+  schema ??= recordSchema();
+  return schema.parse(content) as unknown as ContainerRecord;
+}
 
-export interface ContainerRecord extends Omit<z.output<typeof RecordSchema>, 'plan' | 'termination'> {
+export interface ContainerRecord
+  extends Omit<z.output<ReturnType<typeof recordSchema>>, 'plan' | 'termination'> {
   readonly plan?: LaunchPlanData | undefined;
   readonly termination?: Termination | undefined;
 }
@@ -84,7 +92,7 @@ export function readRecord(
   ] as const) {
     const file = join(directory, name);
     try {
-      const record = readState(file, (content) => RecordSchema.parse(content) as unknown as ContainerRecord);
+      const record = readState(file, parseRecord);
       if (record) return { record, launched };
     } catch (error) {
       unreadable(file, error);

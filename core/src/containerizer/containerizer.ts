@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type {
   ContainerConfig,
   ContainerId,
@@ -17,6 +16,7 @@ import type { PhaseObserver } from '../hooks/phases.js';
 import type { Generation } from '../plugin-host/generation.js';
 import { type PreparedGeneration, prepareGeneration } from '../plugin-host/prepare-generation.js';
 import type { Selection } from '../plugin-host/selection.js';
+import { randomUuid } from '../random.js';
 import type { Core } from './core.js';
 import { endContainer } from './ending.js';
 import { ContainerEvents, type ContainerListener } from './events.js';
@@ -94,7 +94,7 @@ export class Containerizer {
   /** Resolves once the command was executed. A failure leaves nothing, and names isolator, phase and container. */
   async launch(id: ContainerId | undefined, config: ContainerConfig): Promise<LaunchedContainer> {
     if (this.#isClosed) throw coreErrors.CONTAINERIZER_CLOSED();
-    const container = this.#begin(id ?? randomUUID(), config);
+    const container = this.#begin(id ?? randomUuid(), config);
     container.launching = launchContainer(this.#core, container);
     try {
       await container.launching;

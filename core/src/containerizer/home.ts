@@ -3,12 +3,12 @@
  * own below `runs/`. A run appears there complete with its owner, by rename(2): whoever collects dead ones never sees
  * one that nobody owns yet.
  */
-import { randomBytes } from 'node:crypto';
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { claimDirectory, isAbandoned, type Ownership } from '../checkpoints/owner.js';
 import { markOf, ownMark } from '../checkpoints/process-start.js';
 import type { ConfigurationValues } from '../configuration/values.js';
+import { randomHex } from '../random.js';
 import { requireTrusted } from '../trust.js';
 import type { StateDirectories } from './place.js';
 import { ensureStateDirectory, PRIVATE, SEARCHABLE } from './state-directory.js';
@@ -53,7 +53,7 @@ const claimed = (directory: string): Owned => ({ directory, ownership: claimDire
 
 function makeRun(runs: string): Owned {
   ensureStateDirectory(runs, PRIVATE);
-  const name = randomBytes(8).toString('hex');
+  const name = randomHex(8);
   const { pid, start } = ownMark();
   const making = join(runs, `new.${pid}.${start.replace(/\D/g, '')}.${name}`);
   mkdirSync(join(making, 'containers'), { mode: PRIVATE, recursive: true });

@@ -3,6 +3,7 @@ import type { LauncherStep } from '../configuration/values.js';
 import { coreErrors } from '../errors.js';
 import { attributed } from '../hooks/tap.js';
 import { within } from '../hooks/within.js';
+import { monotonicMs } from '../system-clock.js';
 import type { ManagedContainer } from './managed-container.js';
 
 const VERBS: Readonly<Record<LauncherStep, string>> = { fork: 'start', release: 'execute', destroy: 'end' };
@@ -18,14 +19,14 @@ export async function launcherStep<T>(
   call: () => Promise<T> | T,
   late?: (result: T) => unknown,
 ): Promise<T> {
-  const start = performance.now();
+  const start = monotonicMs();
   try {
     const result = call();
     return isPromise(result) ? await bounded(container, step, result, late) : result;
   } catch (error) {
     throw stepError(container, step, error);
   } finally {
-    container.time('launcher', step, performance.now() - start);
+    container.time('launcher', step, monotonicMs() - start);
   }
 }
 

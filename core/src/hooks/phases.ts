@@ -1,6 +1,7 @@
 import { type CaissonError, messageOf, type Phase } from '@caisson/plugin-sdk';
 import type { Timeouts } from '../configuration/values.js';
 import { coreErrors } from '../errors.js';
+import { monotonicMs } from '../system-clock.js';
 import type { TapsByPhase } from './register.js';
 import { callTap, type Tap, tapError } from './tap.js';
 import { within } from './within.js';
@@ -47,7 +48,7 @@ export class Phases {
 
   /** One tap. Undefined if it finished at once. Throws, or rejects with, the failure attributed. */
   call(tap: Tap, subject: PhaseSubject, args: readonly unknown[]): Promise<void> | undefined {
-    const start = performance.now();
+    const start = monotonicMs();
     try {
       const pending = callTap(tap, args);
       if (pending) return this.#finish(tap, subject, start, pending);
@@ -93,7 +94,7 @@ export class Phases {
   }
 
   #timed(tap: Tap, subject: PhaseSubject, start: number, failed: boolean): void {
-    const ms = performance.now() - start;
+    const ms = monotonicMs() - start;
     subject.onTimed?.(tap.phase, tap.isolator, ms);
     this.observer.tapped(subject.id, tap, ms, failed);
   }

@@ -135,8 +135,10 @@ function parseManifest(
 const isNames = (value: unknown): value is string[] =>
   Array.isArray(value) && value.every((each) => typeof each === 'string');
 
+let sdkVersion: string | undefined;
+
 /** The version of the SDK that runs. */
 export function runningSdkVersion(): string {
-  const require = createRequire(import.meta.url);
-  return JSON.parse(readFileSync(require.resolve('@caisson/plugin-sdk/package.json'), 'utf8')).version;
+  sdkVersion ??= createRequire(import.meta.url)('@caisson/plugin-sdk/package.json').version as string;
+  return sdkVersion;
 }
