@@ -686,6 +686,29 @@ describe('the end', () => {
     });
   });
 
+  test('a limitation that is known only after the end of the process is why it ended', async () => {
+    let report: ReportLimitation | undefined;
+    const containerizer = await start([
+      fakeIsolator('acme/a', {
+        watch: (_c: Container, r: ReportLimitation) => {
+          report = r;
+        },
+        cleanup: () => report!({ reason: 'REASON_MEMORY', message: 'too much' }),
+      }),
+    ]);
+    await containerizer.launch('killed', command);
+    kernel.of('killed').exit(9);
+    expect(await containerizer.wait('killed')).toEqual({
+      status: 9,
+      signal: 'SIGKILL',
+      reason: 'REASON_MEMORY',
+      message: 'too much',
+      limitation: { reason: 'REASON_MEMORY', message: 'too much' },
+    });
+    await containerizer.launch('destroyed', command);
+    expect(await containerizer.destroy('destroyed')).toMatchObject({ reason: 'DESTROYED' });
+  });
+
   test('a termination is kept until it is removed', async () => {
     const containerizer = await start();
     await containerizer.launch('web', command);

@@ -22,7 +22,7 @@ import type { Core } from './core.js';
 import { endContainer } from './ending.js';
 import { launcherStep } from './launcher-step.js';
 import { isLimitation } from './limitation.js';
-import type { ManagedContainer } from './managed-container.js';
+import type { EndCause, ManagedContainer } from './managed-container.js';
 import { problemOfPlan } from './plan-problem.js';
 import { createSandbox } from './sandbox.js';
 
@@ -177,7 +177,7 @@ export function watch(core: Core, container: ManagedContainer): void {
   for (const tap of generation.phases.of('watch', subject)) {
     const fail = (error: unknown) => endInTheNameOf(core, container, error as CaissonError);
     const report = (limitation: Limitation): void => {
-      if (container.cause || container.state === 'ENDED') return;
+      if (container.state === 'ENDED' || (container.cause && !isMereEnd(container.cause))) return;
       if (!isLimitation(limitation))
         fail(tapError(tap, id, 'it reported something that is no limitation: { reason, message }'));
       else limit(core, container, limitation);
@@ -192,10 +192,14 @@ export function watch(core: Core, container: ManagedContainer): void {
   if (!container.launched) requireWanted(container);
 }
 
+/** It is known that the process has ended, and not why: the kernel may have killed it for its limit, which comes later. */
+const isMereEnd = ({ reason }: EndCause): boolean => reason === 'EXITED' || reason === 'LOST';
+
 function limit(core: Core, container: ManagedContainer, limitation: Limitation): void {
   core.emit({ type: 'limitation', id: container.id, limitation });
   const { reason, message } = limitation;
-  endInBackground(core, container, { reason, message, limitation });
+  container.cause = { reason, message, limitation };
+  endInBackground(core, container, container.cause);
 }
 
 function endInTheNameOf(core: Core, container: ManagedContainer, error: CaissonError): void {

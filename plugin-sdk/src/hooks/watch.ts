@@ -3,6 +3,7 @@ import type { Container, ReportLimitation } from '../container.js';
 
 /**
  * watch: start watching; call `report` when the container must be stopped (memory, quota). Called before the gate opens.
+ * It may also be called from `cleanup`, of a container whose process has ended by itself: then that is why it ended.
  *
  * Order    every tap is called at once; none waits for another
  * Result   the first limitation wins; a healthy isolator never reports one
