@@ -85,17 +85,17 @@ function requireKnownKeys(
   );
 }
 
+/** Everybody who knows the flag gets it: `--cgroups_root` is for each isolator that makes cgroups. */
 function claim(flag: UnclaimedFlag, all: readonly Optioned[], given: Map<string, unknown>): void {
+  let claimed = false;
   for (const { key, schema } of all)
     for (const [option, optionSchema] of Object.entries(shapeOf(schema)))
       if (flagsOf(optionSchema).some((name) => normalise(name) === normalise(flag.name))) {
-        given.set(key, {
-          ...(given.get(key) as object | undefined),
-          [option]: read(flag.value, optionSchema),
-        });
-        return;
+        const before = given.get(key) as object | undefined;
+        given.set(key, { ...before, [option]: read(flag.value, optionSchema) });
+        claimed = true;
       }
-  if (flag.required) throw coreErrors.FLAG_UNKNOWN(flag.source);
+  if (flag.required && !claimed) throw coreErrors.FLAG_UNKNOWN(flag.source);
 }
 
 const shapeOf = (schema: z.ZodType): Readonly<Record<string, z.ZodType>> =>

@@ -379,6 +379,27 @@ describe('options', () => {
   });
 });
 
+test('a flag that several isolators know reaches each of them', async () => {
+  const seen = globalThis as { seenRoots?: string[] };
+  seen.seenRoots = [];
+  for (const name of ['one', 'two'])
+    install(`@caisson/acme-${name}`, {
+      isolators: [`acme/${name}`],
+      code: isolator(
+        `acme/${name}`,
+        `options: sdk.z.strictObject({ root: sdk.z.string().meta({ flag: 'cgroups_root' }).default('x') })`,
+        'constructor({ root }) { globalThis.seenRoots.push(root); } apply() {}',
+      ).replace(
+        'sdk.injectable()(Made);',
+        'sdk.injectable()(Made); sdk.inject(sdk.IsolatorOptions)(Made, undefined, 0);',
+      ),
+    });
+  const configuration = await configure({ isolation: ['acme/one', 'acme/two'] }, { cgroups_root: 'mine' });
+  const containerizer = await Containerizer.create(configuration, { log: new FakeLog() });
+  expect(seen.seenRoots).toEqual(['mine', 'mine']);
+  await containerizer.close();
+});
+
 describe('creating', () => {
   test.each([
     [
