@@ -7,7 +7,8 @@ const nameOf = ({ launcher = '?', isolation }: Alternative): string =>
 export function describeSelection(selection: Selection, { values }: Configuration): string {
   const skipped = selection.skipped.map(({ index, reasons }) => {
     const alternative = values.alternatives[index];
-    return ` (not ${alternative ? nameOf(alternative) : `alternative ${index}`}: ${reasons.join('; ')})`;
+    // The first reason will do: `caisson plugins` has those of each.
+    return ` (not ${alternative ? nameOf(alternative) : `alternative ${index}`}: ${reasons[0]})`;
   });
   return `${nameOf(selection)}${skipped.join('')}`;
 }

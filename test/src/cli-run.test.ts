@@ -1,10 +1,10 @@
 /** `caisson run` from outside: what a user and a script see of it. */
 
-import { readdirSync, rmSync } from 'node:fs';
+import { chmodSync, readdirSync, rmSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { needs, withCensus } from '@caisson/linux/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { Folder } from './caisson.js';
+import { asNobody, Folder } from './caisson.js';
 import type { Running } from './running.js';
 
 const alternatives = [
@@ -177,5 +177,23 @@ describe.each(alternatives)('caisson run with the launcher $name', ({ name, conf
         rmSync(dirname(sandbox), { recursive: true });
       });
     });
+  });
+});
+
+describe('caisson run with alternatives', () => {
+  const folder = new Folder({
+    alternatives: alternatives.toReversed().map(({ configuration }) => configuration),
+  });
+  afterAll(() => folder.remove());
+
+  needs(it, asNobody.needs)('takes what an ordinary user can have, and says why not more', async () => {
+    chmodSync(folder.path, 0o777); // Caisson's directories are made here
+    const { stdout, stderr, status } = await folder.caisson(['run', ...sh('exit 3')], {
+      prefix: asNobody.prefix,
+    });
+    expect({ stdout, status }).toEqual({ stdout: '', status: 3 });
+    expect(stderr).toMatch(
+      /^caisson: launcher posix, isolation filesystem\/posix \(not launcher linux, .*needs root.*\)\n$/,
+    );
   });
 });
