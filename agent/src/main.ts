@@ -17,7 +17,8 @@ const AFTERWORD = `
 Exit status: the command's own, 128+n if signal n ended it; 125 if Caisson failed or its input was wrong,
 126 if the command cannot be executed, 127 if it was not found.`;
 
-export function commandLine(done: Done): Command {
+/** With the one command that `only` names, or else with all. */
+export function commandLine(done: Done, only?: string): Command {
   const caisson = new Command('caisson')
     .description('Launches and isolates containers.')
     .version(version(), '-V, --version', 'print the version')
@@ -28,6 +29,7 @@ export function commandLine(done: Done): Command {
     .exitOverride()
     .configureOutput({ outputError: () => {} }); // errors are written in one place, by `report`
   defineRun(caisson, done);
+  if (only === 'run') return caisson; // to define the others takes 3 ms
   defineAgent(caisson, done);
   defineContainers(caisson, done);
   definePlugins(caisson, done);
@@ -41,7 +43,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   let status = 0;
   const program = commandLine((result) => {
     status = result;
-  });
+  }, argv[0]);
   try {
     const debuggerUrl = openDebugger();
     if (debuggerUrl) throw (await import('./errors.js')).errors.DEBUGGER_REFUSED(debuggerUrl);

@@ -1,5 +1,6 @@
 import type { Logger } from '@caisson/plugin-sdk';
 import { withoutControls } from '../report.js';
+import { say } from '../say.js';
 
 /**
  * What the core and the isolators have to say meanwhile: on stderr as people read it, or kept for `--json`. `--quiet`
@@ -28,9 +29,6 @@ export class Notices implements Logger {
   #say(level: string, { hint, error }: { hint?: unknown; error?: unknown }, message: string): void {
     const text = withoutControls(error === undefined ? message : `${message}: ${error}`);
     if (this.how.json) this.kept.push(`${level}: ${text}`);
-    else
-      process.stderr.write(
-        `caisson: ${level}: ${text}\n${hint ? `  ${withoutControls(String(hint))}\n` : ''}`,
-      );
+    else say(`caisson: ${level}: ${text}\n${hint ? `  ${withoutControls(String(hint))}\n` : ''}`);
   }
 }

@@ -6,6 +6,7 @@ import { loadOptionsOf } from '../configuration-flags.js';
 import { errors } from '../errors.js';
 import { statusOfError, statusOfSignal, statusOfTermination } from '../exit-status.js';
 import { errorAsObject } from '../report.js';
+import { say } from '../say.js';
 import { describeSelection } from '../selection.js';
 import { type Caller, containerConfigOf } from './container-config.js';
 import { Notices } from './notices.js';
@@ -25,15 +26,14 @@ interface Ended {
   readonly sandbox: string | undefined;
 }
 
-const say = (text: string): boolean => process.stderr.write(text);
 /** On a line of its own: the command may have left one unfinished. */
-const sayJson = (value: object): boolean => say(`\n${JSON.stringify(value)}\n`);
+const sayJson = (value: object): void => say(`\n${JSON.stringify(value)}\n`);
 
 /** Returns the exit status of `caisson`. Throws what kept the command from running. */
 export async function run(argv: readonly string[], flags: RunFlags): Promise<number> {
   const notices = new Notices(flags);
   try {
-    const config = containerConfigOf(argv, flags, caller());
+    const config = containerConfigOf(argv, flags, callerOf(flags));
     if (flags.syscalls)
       return await withContainerizer(flags, notices, (it) => printSystemCalls(it, config, flags));
     const ended = await withContainerizer(flags, notices, (it) => inForeground(it, config, flags));
@@ -49,11 +49,16 @@ export async function run(argv: readonly string[], flags: RunFlags): Promise<num
   }
 }
 
-function caller(): Caller {
-  const { columns, rows, isTTY } = process.stdout;
-  const windowSize = isTTY ? { columns, rows } : undefined;
-  return { directory: process.cwd(), environment: process.env, windowSize };
+function callerOf({ terminal }: RunFlags): Caller {
+  return {
+    directory: process.cwd(),
+    environment: process.env,
+    windowSize: terminal ? windowSizeOf(process.stdout) : undefined,
+  };
 }
+
+const windowSizeOf = ({ columns, rows, isTTY }: NodeJS.WriteStream): Caller['windowSize'] =>
+  isTTY ? { columns, rows } : undefined;
 
 async function withContainerizer<T>(
   flags: RunFlags,
