@@ -8,7 +8,7 @@
  * way counts too, since Node looks for its imports there.
  */
 import { lstatSync, readlinkSync, type Stats, statSync } from 'node:fs';
-import { dirname, isAbsolute, join, parse, resolve } from 'node:path';
+import { dirname, isAbsolute, parse, resolve } from 'node:path';
 import { coreErrors } from './errors.js';
 
 export interface TrustPolicy {
@@ -37,6 +37,10 @@ interface Distrust {
   readonly problem: string;
 }
 
+/** `join` of a name, which has nothing to normalise. */
+const below = (directory: string, name: string): string =>
+  directory.endsWith('/') ? `${directory}${name}` : `${directory}/${name}`;
+
 const MOST_LINKS = 40; // as the kernel: path_resolution(7)
 
 /** Walks from `/` to the path, through symbolic links as the kernel would. */
@@ -56,7 +60,7 @@ function findDistrust(path: string, kind: TrustedKind, policy: TrustPolicy): Dis
       left = rest;
       continue;
     }
-    const next = join(at, name);
+    const next = below(at, name);
     const stat = lstatSync(next);
     if (stat.isSymbolicLink()) {
       links += 1;
@@ -109,7 +113,7 @@ function problemOfPlace(stat: Stats, parent: Stats, directory: string): string |
 }
 
 function packagesProblem(directory: string, policy: TrustPolicy): Distrust | undefined {
-  const path = join(directory, 'node_modules');
+  const path = below(directory, 'node_modules');
   const stat = statSync(path, { throwIfNoEntry: false });
   const problem = stat && problemOf(stat, policy);
   return problem ? { path, problem: `${problem}, and packages are found there` } : undefined;

@@ -3,10 +3,10 @@ import { createRequire } from 'node:module';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { definePlugin, isCaissonError, messageOf, type PluginDefinition } from '@caisson/plugin-sdk';
-import satisfies from 'semver/functions/satisfies.js';
 import { coreErrors } from '../errors.js';
 import { requireTrusted, type TrustPolicy } from '../trust.js';
 import { type PluginPackage, runningSdkVersion } from './packages.js';
+import { isWithin } from './sdk-range.js';
 
 export interface LoadedPlugin {
   readonly package: PluginPackage;
@@ -22,9 +22,8 @@ const loaded = new Map<string, Promise<LoadedPlugin>>();
  */
 export async function loadPlugin(found: PluginPackage, trust?: TrustPolicy): Promise<LoadedPlugin> {
   const entry = resolveEntry(found);
-  requireTrusted(found.directory, 'plugin', trust);
-  requireTrusted(entry, 'plugin', trust);
-  requireFittingSdk(found);
+  requireTrusted(entry, 'plugin', trust); // and with it the package: it lies on the way
+  await requireFittingSdk(found);
   const before = loaded.get(entry);
   if (before) return before;
   const loading = importPlugin(found, entry);
@@ -87,19 +86,10 @@ function resolveExport(found: PluginPackage): string {
   }
 }
 
-function requireFittingSdk(found: PluginPackage): void {
+async function requireFittingSdk(found: PluginPackage): Promise<void> {
   const running = runningSdkVersion();
   const range = found.sdkRange ?? 'no version that its peerDependencies would name';
-  if (!isSatisfied(running, range)) throw coreErrors.PLUGIN_SDK_MISMATCH(found.name, range, running);
-}
-
-/** Most plugins say the same range. */
-const satisfied = new Map<string, boolean>();
-
-function isSatisfied(version: string, range: string): boolean {
-  const fits = satisfied.get(range) ?? satisfies(version, range, { includePrerelease: true });
-  satisfied.set(range, fits);
-  return fits;
+  if (!(await isWithin(running, range))) throw coreErrors.PLUGIN_SDK_MISMATCH(found.name, range, running);
 }
 
 /** What package.json promises is there, once. */
