@@ -117,13 +117,14 @@ export class LinuxProcess implements ContainerProcess {
 
   /** @throws PROCESS_LIVES_ON  something does not die; may be called again */
   async destroy(): Promise<void> {
-    this.#shutGate();
-    if (this.#allGone) return;
     const { pair, cgroups, id, tracking } = this.parts;
+    if (this.#allGone) return this.#shutGate();
     // It may be about to join: then there are two of them.
     if (this.state.joins) tracking?.end().catch(() => {});
-    if (!(await endContainer(pair, this.pid, this.#firstProcessEnded, cgroups)))
-      throw errors.PROCESS_LIVES_ON(id, [this.pid]);
+    const ended = endContainer(pair, this.pid, this.#firstProcessEnded, cgroups);
+    // After the signal: who was destroyed at the gate was killed, and has not failed there.
+    this.#shutGate();
+    if (!(await ended)) throw errors.PROCESS_LIVES_ON(id, [this.pid]);
     await this.#endTheRest();
   }
 

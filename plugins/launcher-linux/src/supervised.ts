@@ -1,6 +1,15 @@
 import { closeSync } from 'node:fs';
 import type { Reaper } from '@caisson/linux/process';
-import { exitStatusOf, P_PIDFD, pidfdSendSignal, pollReadable, WAIT, waitid } from '@caisson/linux/syscalls';
+import {
+  type ChildEnd,
+  exitStatusOf,
+  P_PIDFD,
+  pidfdSendSignal,
+  pollReadable,
+  WAIT,
+  waitid,
+} from '@caisson/linux/syscalls';
+import { settlesWithin } from './end-container.js';
 import { type RecordedEnd, readStatusFile } from './status-file.js';
 
 const SIGKILL = 9;
@@ -33,20 +42,42 @@ export async function supervisorEnd(
   if (recorded || pair.container === undefined) return recorded;
   // The parent-death signal has been sent; this is for the moment before the container had asked for it.
   pidfdSendSignal(pair.container, SIGKILL);
-  await readable(pair.container, reaper);
-  const status = exitStatusOf(pair.container);
+  const status = await statusOfOrphan(pair.container, reaper);
   // Nobody saw whether it was executed: a launch that is under way takes it as failed.
   return status === undefined ? undefined : { status, executed: false };
 }
 
+/** How a container ended whose supervisor is gone. Until it is reaped the kernel tells that to its new parent alone. */
+async function statusOfOrphan(container: number, reaper: Reaper): Promise<number | undefined> {
+  await readable(container, reaper);
+  // An agent that is a subreaper, or the first process of its own pid namespace, is that parent.
+  const end = reap(container);
+  if (end) return rawStatus(end);
+  const reaped = new Promise<void>((resolve) => reaper.watch(container, resolve, HANGUP_ALONE));
+  await settlesWithin(reaped, REAPED_WITHIN_MS);
+  reaper.unwatch(container);
+  return exitStatusOf(container);
+}
+
+const REAPED_WITHIN_MS = 1000;
+/** EPOLLHUP is told unasked: of a pidfd, that its process was reaped. */
+const HANGUP_ALONE = 0;
+
 /** By pidfd: a supervisor of an earlier agent is no child of ours, and its pid may be another child's by now. */
-function reap(pidfd: number): void {
+function reap(pidfd: number): ChildEnd | undefined {
   try {
-    waitid(P_PIDFD, pidfd, WAIT.WEXITED | WAIT.WNOHANG);
+    return waitid(P_PIDFD, pidfd, WAIT.WEXITED | WAIT.WNOHANG);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ECHILD') throw error;
+    if ((error as NodeJS.ErrnoException).code === 'ECHILD') return undefined;
+    throw error;
   }
 }
+
+const [CLD_EXITED, CLD_DUMPED] = [1, 3];
+
+/** As wait(2) tells it. */
+const rawStatus = ({ code, status }: ChildEnd): number =>
+  code === CLD_EXITED ? status << 8 : status | (code === CLD_DUMPED ? 0x80 : 0);
 
 /** What is left to a supervisor whose container has ended takes some 0.1 ms. */
 const LAST_ACT_MS = 2;

@@ -147,19 +147,6 @@ describe('a terminal', () => {
     expect(text).toMatch(/tty\r\n$/);
   });
 
-  kernelTest(
-    'ends its programs with SIGHUP when the container is left alone with it: the master is closed',
-    async () => {
-      const session = await open('trap "exit 9" HUP; echo ready; while :; do sleep 0.01; done');
-      await session.shows(/ready/);
-      // The supervisor holds the master side open: an agent that dies hangs nobody up.
-      closeSync(session.master);
-      sessions.splice(0);
-      session.launched.process.signal(1);
-      expect((await session.launched.end()).exitCode).toBe(9);
-    },
-  );
-
   kernelTest('without a planned devpts there is one at /dev/pts all the same', async () => {
     const plan = kit.plan('tty; ls /dev/pts', { stdio: 'terminal' });
     plan.mounts = plan.mounts.filter(({ type }) => type !== 'devpts');

@@ -203,7 +203,8 @@ class LaunchedContainer implements Launched {
   }
 }
 
-function readIfPresent(path: string): string {
+/** The text of a file; empty if there is none. */
+export function readIfPresent(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
@@ -219,6 +220,7 @@ export function useLaunchKit(census: WithCensusOptions = {}): LaunchKit {
   afterEach(() => kit.endAll());
   afterAll(() => kit.close());
   // After ours: the census is taken once everything has ended.
-  withCensus({ directories: () => (kit.directory ? [kit.directory] : []), ...census });
+  const directories = () => (kit.directory ? [kit.directory] : []);
+  withCensus({ directories, cgroups: /caisson-c\d+-/, ...census });
   return kit;
 }
