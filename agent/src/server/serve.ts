@@ -9,9 +9,11 @@ export async function serve(options: AgentOptions): Promise<number> {
   const told = new Promise<NodeJS.Signals>((resolve) => {
     for (const signal of ENDING) process.on(signal, resolve);
   });
-  const agent = await Agent.start(options);
-  process.on('SIGHUP', () => void reload(agent));
-  reportUnhandled(agent);
+  // Before the start: a signal without a listener ends the process, and managers send it as soon as they like.
+  const starting = Agent.start(options);
+  process.on('SIGHUP', () => void starting.then(reload, () => {}));
+  reportUnhandled(starting);
+  const agent = await starting;
   const signal = await told;
   agent.log.info({ signal }, 'stopping; containers go on');
   await agent.stop();
@@ -27,11 +29,11 @@ async function reload(agent: Agent): Promise<void> {
 }
 
 /** What an isolator's promise threw when nobody listened ends no agent (threat model K2). */
-function reportUnhandled({ log, containers }: Agent): void {
-  process.on('unhandledRejection', (error) =>
-    log.error(
-      { isolator: containers?.isolatorOf(error), error: messageOf(error) },
+function reportUnhandled(starting: Promise<Agent>): void {
+  const report = (error: unknown) => (agent: Agent) =>
+    agent.log.error(
+      { isolator: agent.containers?.isolatorOf(error), error: messageOf(error) },
       'a rejection that nobody handled',
-    ),
-  );
+    );
+  process.on('unhandledRejection', (error) => void starting.then(report(error), () => {}));
 }
