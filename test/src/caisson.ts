@@ -74,7 +74,9 @@ export class Folder {
     return running.ended;
   }
 
+  /** With what a failed test has left running in it. */
   remove(): void {
+    for (const child of Running.alive) child.kill('SIGKILL');
     rmSync(this.path, { recursive: true, force: true });
   }
 }

@@ -9,12 +9,15 @@ export interface Ended {
 
 /** A program that runs: what it has written so far, what it will say, and its end. */
 export class Running {
+  /** For the end of a test that failed half-way. */
+  static readonly alive = new Set<ChildProcess>();
   stdout = '';
   stderr = '';
   readonly ended: Promise<Ended>;
   #waiting: (() => void)[] = [];
 
   constructor(readonly child: ChildProcess) {
+    Running.alive.add(child);
     for (const name of ['stdout', 'stderr'] as const)
       child[name]?.setEncoding('utf8').on('data', (text: string) => {
         this[name] += text;
@@ -22,6 +25,7 @@ export class Running {
       });
     this.ended = new Promise((resolve) =>
       child.once('close', (status, signal) => {
+        Running.alive.delete(child);
         resolve({ status, signal, stdout: this.stdout, stderr: this.stderr });
         for (const look of this.#waiting.splice(0)) look();
       }),
