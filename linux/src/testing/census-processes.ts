@@ -9,14 +9,20 @@ const KTHREADD = 2;
  * Processes that are ours: descendants of this one, which as a subreaper inherits every orphan of theirs; and, should
  * one have got away, any that was started with or works in one of the directories.
  */
-export function processEntries(directories: readonly string[]): CensusEntry[] {
+export function ourProcesses(directories: readonly string[]): ProcessStat[] {
   const all = listProcesses();
   const parents = new Map(all.map(({ pid, ppid }) => [pid, ppid]));
   return all
     .filter((stat) => stat.pid !== process.pid && stat.ppid !== KTHREADD)
-    .filter(({ pid }) => descends(pid, parents) || worksIn(pid, directories))
-    .map((stat) => ({ kind: 'process', key: `${stat.pid}@${stat.startTime}`, text: describe(stat) }));
+    .filter(({ pid }) => descends(pid, parents) || worksIn(pid, directories));
 }
+
+export const processEntries = (processes: readonly ProcessStat[]): CensusEntry[] =>
+  processes.map((stat) => ({
+    kind: 'process',
+    key: `${stat.pid}@${stat.startTime}`,
+    text: describe(stat),
+  }));
 
 function descends(pid: number, parents: ReadonlyMap<number, number>): boolean {
   for (let at = parents.get(pid); at !== undefined && at > 1; at = parents.get(at))

@@ -1,7 +1,7 @@
 import { cgroupEntries } from './census-cgroups.js';
 import { fileEntries, type WatchedDirectories, watched } from './census-files.js';
 import { descriptorEntries, mountEntries } from './census-kernel.js';
-import { processEntries } from './census-processes.js';
+import { ourProcesses, processEntries } from './census-processes.js';
 
 /** One thing that exists: `key` tells it from others, `text` is for the person who reads a difference. */
 export interface CensusEntry {
@@ -15,7 +15,10 @@ export type Census = readonly CensusEntry[];
 export interface CensusOptions {
   /** Trees in which every file, FIFO and socket counts; ones that don't exist are empty. */
   readonly directories?: WatchedDirectories;
-  /** Which cgroups are ours: others come and go on a busy host. Default: the path holds `caisson`. */
+  /**
+   * Which cgroups may be ours: others come and go on a busy host. Default: the path holds `caisson`. One with a process in
+   * it that is not ours is somebody else's.
+   */
   readonly cgroups?: RegExp;
   /** Leaves out what is known not to be ours. */
   readonly ignore?: (entry: CensusEntry) => boolean;
@@ -28,10 +31,12 @@ export interface CensusOptions {
  */
 export function takeCensus({ directories = [], cgroups = /caisson/, ignore }: CensusOptions = {}): Census {
   const trees = watched(directories);
+  const processes = ourProcesses(trees);
+  const pids = new Set([process.pid, ...processes.map(({ pid }) => pid)]);
   const entries = [
     ...mountEntries(),
-    ...cgroupEntries(cgroups),
-    ...processEntries(trees),
+    ...cgroupEntries(cgroups, pids),
+    ...processEntries(processes),
     ...descriptorEntries(),
     ...fileEntries(trees),
   ];
@@ -52,10 +57,10 @@ function missingIn(left: Census, right: Census): CensusEntry[] {
 const line = (sign: string) => (entry: CensusEntry) => `${sign} ${entry.kind.padEnd(10)} ${entry.text}`;
 
 /**
- * Lines that say what appeared (+) and what is gone (-). Processes and descriptors that are gone are no loss: only what
- * a test found and must not touch (mounts, files, cgroups) has to be there still.
+ * Lines that say what appeared (+) and what is gone (-). Processes, descriptors and cgroups that are gone are no loss: only
+ * what a test found and must not touch (mounts, files) has to be there still.
  */
 export function compareCensus(before: Census, after: Census): string[] {
-  const gone = missingIn(before, after).filter(({ kind }) => kind !== 'process' && kind !== 'descriptor');
+  const gone = missingIn(before, after).filter(({ kind }) => kind === 'mount' || kind === 'file');
   return [...missingIn(after, before).map(line('+')), ...gone.map(line('-'))];
 }

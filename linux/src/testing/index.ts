@@ -6,6 +6,7 @@ export {
   compareCensus,
   takeCensus,
 } from './census.js';
+export { type GatedEnd, GatedProcess } from './gated-process.js';
 export { inMountNamespace, inNamespaces, type NamespaceModules } from './in-namespaces.js';
 export { asRoot, type Needs, needs, unmet } from './needs.js';
 export { exchangeForEver } from './renaming-attacker.js';

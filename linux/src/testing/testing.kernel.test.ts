@@ -9,6 +9,7 @@ import { readMountinfo } from '../proc/mountinfo.js';
 import { posixSpawn } from '../process/spawn.js';
 import { mount, umount } from '../syscalls/mount.js';
 import { P_PID, WAIT, waitid } from '../syscalls/processes.js';
+import { cgroupEntries } from './census-cgroups.js';
 import {
   asRoot,
   busyboxRootfs,
@@ -72,6 +73,21 @@ describe('the census', () => {
       expect(await complaint(() => mkdirSync(path))).toContain(`+ cgroup     ${path}`);
       rmdirSync(path);
     }
+  });
+
+  rootTest('leaves a cgroup alone that somebody else has processes in, or removes', async () => {
+    const [hierarchy = ''] = hierarchies;
+    const path = join(hierarchy, 'caisson-census-test');
+    mkdirSync(path);
+    const child = spawn('sleep', ['1000'], { stdio: 'ignore' });
+    writeFileSync(join(path, 'cgroup.procs'), String(child.pid));
+    const counted = (ourPids: number[]) =>
+      cgroupEntries(/caisson-census-test/, new Set(ourPids)).map(({ key }) => key);
+    expect(counted([child.pid as number])).toEqual([path]);
+    expect(counted([])).toEqual([]);
+    child.kill();
+    await once(child, 'exit');
+    await withoutTrace(() => rmdirSync(path));
   });
 
   test('sees a child that runs', async () => {

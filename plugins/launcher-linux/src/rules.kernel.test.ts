@@ -99,6 +99,43 @@ describe('N1: a container has a session and a process group of its own', () => {
   });
 });
 
+describe('N2: no disposition of a signal and no mask is inherited', () => {
+  const [SIG_BLOCK, SIG_IGN, SIGPIPE, SIGXFSZ] = [0, 1, 13, 25];
+  const bit = (signal: number) => 1n << BigInt(signal - 1);
+  /** What a process is that was started as Node itself is: with signals ignored, and some held back. */
+  const asNode: LaunchStep = {
+    name: 'as-node',
+    compile(_plan, table) {
+      const action = Buffer.alloc(32);
+      action.writeBigInt64LE(BigInt(SIG_IGN), 0);
+      for (const signal of [SIGPIPE, SIGXFSZ])
+        table.call('rt_sigaction', [signal, table.bytes(action), 0, 8]);
+      const mask = Buffer.alloc(8);
+      mask.writeBigUInt64LE(bit(10), 0);
+      table.call('rt_sigprocmask', [SIG_BLOCK, table.bytes(mask), 0, 8]);
+    },
+  };
+  const signals = (status: string) =>
+    ['SigIgn', 'SigBlk'].map((name) =>
+      BigInt(`0x${new RegExp(`^${name}:\\s*(\\w+)`, 'm').exec(status)?.[1]}`),
+    );
+
+  kernelTest('what the first process ignores or holds back, the command does too', async () => {
+    const { stdout } = await kit.run(
+      ['cat', '/proc/self/status'],
+      {},
+      stepsWith('become-supervisor', asNode),
+    );
+    expect(signals(stdout)).toEqual([bit(SIGPIPE) | bit(SIGXFSZ), bit(10)]);
+  });
+
+  kernelTest('the agent ignores signals, its containers do not', async () => {
+    const [ignored = 0n] = signals(readFileSync('/proc/self/status', 'utf8'));
+    expect(ignored & bit(SIGPIPE)).toBe(bit(SIGPIPE));
+    expect(signals((await kit.run(['cat', '/proc/self/status'])).stdout)).toEqual([0n, 0n]);
+  });
+});
+
 describe('N3: no descriptor leads out of the container (CVE-2024-21626)', () => {
   const noCheck = withoutCalls('enter-working-directory', 'getcwd');
   const open = (steps: readonly LaunchStep[]) => steps.filter(({ name }) => name !== 'close-descriptors');
@@ -351,6 +388,50 @@ describe('N8: nobody can write to what is behind /proc/<pid>/exe (CVE-2019-5736)
       ]);
       expect(stdout).toBe('');
       expect(exitCode).not.toBe(0);
+    },
+  );
+});
+
+describe('N8: a script that names /proc/self/exe as its interpreter', () => {
+  kernelTest('runs the image, which knows nothing of the agent and ends', async () => {
+    writeFileSync(join(kit.rootfs, 'tmp/script'), '#!/proc/self/exe\n', { mode: 0o755 });
+    const { stdout, exitCode } = await kit.run(['/tmp/script', '-e', 'console.log("node of the agent")']);
+    expect([stdout, exitCode]).toEqual(['', 111]);
+    rmSync(join(kit.rootfs, 'tmp/script'));
+  });
+});
+
+describe('N15: a pid namespace has a procfs of its own', () => {
+  const canary = () => join(kit.directory, 'canary');
+  const look = () => kit.run(`cat /proc/${process.pid}/root${canary()}`, { privileged: true });
+
+  kernelTest('that of the host leads out of the container, by the root of any process', async () => {
+    writeFileSync(canary(), 'of the host');
+    const hosts = kit.plan(`cat /host-proc/${process.pid}/root${canary()}`, { privileged: true });
+    hosts.mounts.push({
+      type: 'bind',
+      source: '/proc',
+      target: '/host-proc',
+      recursive: false,
+      flags: [],
+      createTarget: 'directory',
+    });
+    expect((await kit.run(hosts)).stdout).toBe('of the host');
+    expect(await look()).toMatchObject({ stdout: '', exitCode: 1 });
+    rmSync(canary());
+    rmdirSync(join(kit.rootfs, 'host-proc'));
+  });
+});
+
+describe('F8: the standard input is no way to a file of the host', () => {
+  kernelTest(
+    'root of a container changes a file that it holds open, but not the null device of the host',
+    async () => {
+      // To the mode that it has: a change all the same, where it is allowed.
+      const { stdout } = await kit.run(
+        'chmod 666 /proc/self/fd/0 2>/dev/null && echo changed the host; chmod 640 /proc/self/fd/1 && echo changed its own',
+      );
+      expect(stdout).toBe('changed its own\n');
     },
   );
 });
