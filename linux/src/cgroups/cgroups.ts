@@ -1,25 +1,12 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { isErrno } from '../errors.js';
 import { type MountEntry, readMountinfo } from '../proc/mountinfo.js';
 import { MS } from '../syscalls/flags.js';
 import { mount } from '../syscalls/mount.js';
 import { Hierarchy } from './hierarchy.js';
+import { kernelControllers } from './kernel-controllers.js';
 
 const CGROUP_ROOT = '/sys/fs/cgroup';
-
-/** Controllers of version 1 that this kernel has and that are not switched off (/proc/cgroups, cgroups(7)). */
-function kernelControllers(): Set<string> {
-  try {
-    const lines = readFileSync('/proc/cgroups', 'utf8').trimEnd().split('\n').slice(1);
-    return new Set(
-      lines.map((line) => line.split('\t')).flatMap(([name, , , on]) => (on === '1' ? [name ?? ''] : [])),
-    );
-  } catch (error) {
-    if (isErrno(error, 'ENOENT')) return new Set(); // a kernel without version 1
-    throw error;
-  }
-}
 
 /** One mount of each hierarchy: the one that shows most of it, since it may be mounted more than once. */
 function distinct(mounts: readonly MountEntry[]): MountEntry[] {

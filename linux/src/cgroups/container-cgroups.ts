@@ -88,6 +88,11 @@ export class ContainerCgroups {
     return this.#countedIn(first.version === 2 ? first : this.hierarchy(controller), container);
   }
 
+  /** As `cgroup`, in each hierarchy of this isolator. */
+  all(container: CgroupContainer): Cgroup[] {
+    return this.#hierarchies().map((hierarchy) => this.#countedIn(hierarchy, container));
+  }
+
   /**
    * Makes the container's own cgroups; what a nested one shares is there already. May be called by several isolators.
    *

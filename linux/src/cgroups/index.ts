@@ -1,12 +1,15 @@
 export { Cgroup } from './cgroup.js';
 export { CgroupError } from './cgroup-error.js';
 export { Cgroups } from './cgroups.js';
-export { ContainerFamily, cgroupsApart } from './container-family.js';
 export { ContainerCgroups, type ContainerCgroupsSettings } from './container-cgroups.js';
+export { ContainerFamily, cgroupsApart } from './container-family.js';
 export { type CgroupContainer, ownsCgroups } from './container-path.js';
+export { controllerProblem } from './controller-problem.js';
 export { enableControllers } from './controllers.js';
 export { freeze, killAll, removeAll, thaw } from './end-of-life.js';
 export { enterCgroup } from './enter.js';
 export { Hierarchy } from './hierarchy.js';
 export { withLock } from './lock.js';
+export { type PlanForCgroups, showCgroups } from './show-cgroups.js';
 export { type StopWatching, watchEvent, watchFile, watchPopulated } from './watch.js';
+export { CgroupWatches } from './watches.js';
