@@ -82,9 +82,9 @@ describe('caisson', () => {
   });
 
   it('suggests what may have been meant', async () => {
-    const { stderr, status } = await folder.caisson(['rum']);
+    const { stderr, status } = await folder.caisson(['runn']);
     expect({ stderr, status }).toEqual({
-      stderr: expect.stringContaining("unknown command 'rum' (Did you mean run?)"),
+      stderr: expect.stringContaining("unknown command 'runn' (Did you mean run?)"),
       status: 125,
     });
   });

@@ -7,7 +7,7 @@
  * token of its own, and `takeover.<that>` continues the chain. After it has won, a contender reads the chain again: it may
  * have read `owner` long ago, and the chain it saw may be over.
  */
-import { linkSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { failpoint } from '@caisson/plugin-sdk/failpoint';
 import { coreErrors } from '../errors.js';
@@ -95,9 +95,21 @@ function release(directory: string, claim: Claim): void {
 function collectClaims(directory: string): void {
   for (const name of readdirSync(directory))
     if (name.startsWith('claim.')) {
-      const claim = readClaim(join(directory, name));
-      if (claim && isAlive(claim) === false) rmSync(join(directory, name), { force: true });
+      const file = join(directory, name);
+      const claim = readClaim(file);
+      // One that is being written cannot be read yet, and is somebody's.
+      if (!claim || (isDamaged(claim) && isRecent(file))) continue;
+      if (isAlive(claim) === false) rmSync(file, { force: true });
     }
+}
+
+const DAMAGED = 'damaged-';
+const isDamaged = ({ token }: Claim): boolean => token.startsWith(DAMAGED);
+
+/** Changed within the last minute, or gone by now. */
+function isRecent(file: string): boolean {
+  const stat = statSync(file, { throwIfNoEntry: false });
+  return stat === undefined || Date.now() - stat.mtimeMs < 60_000;
 }
 
 function linked(file: string, name: string): boolean {
@@ -122,7 +134,7 @@ function readClaim(file: string): Claim | undefined {
     return JSON.parse(text);
   } catch {
     // Linked files are complete; this one was damaged by somebody, and names no living process.
-    return { pid: 0, start: '', bootId: '', pidNamespace: '', token: `damaged-${bootId()}` };
+    return { pid: 0, start: '', bootId: '', pidNamespace: '', token: `${DAMAGED}${bootId()}` };
   }
 }
 

@@ -47,4 +47,4 @@ function terminalOf(supervisor: number, { terminal }: LinuxLauncherState): Maste
 }
 
 const isOurs = (state: LauncherState): state is LinuxLauncherState =>
-  typeof state['supervisor'] === 'object' && typeof state['process'] === 'object';
+  typeof state.supervisor === 'object' && typeof state.process === 'object';

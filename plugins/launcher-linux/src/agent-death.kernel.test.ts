@@ -9,6 +9,7 @@ import { openByIdentity, type ProcessIdentity, posixSpawn } from '@caisson/linux
 import { close, P_PID, PR, pidfdSendSignal, pollReadable, WAIT, waitid } from '@caisson/linux/syscalls';
 import type { LaunchPlanData } from '@caisson/plugin-sdk';
 import { describe, expect } from '@jest/globals';
+import { readStatusFile } from './status-file.js';
 import { startAgent } from './testing/agent.js';
 import type { NamedSteps } from './testing/guard-off.js';
 import { kernelTest, readIfPresent, useLaunchKit } from './testing/launch-kit.js';
@@ -124,7 +125,7 @@ describe('a container whose agent was killed', () => {
   kernelTest('has ended meanwhile: its status was kept', async () => {
     const left = await leftBehind(kit.plan('echo ready; exit 21'));
     const { runtimeDirectory } = left.container;
-    while (readFileSync(join(runtimeDirectory, 'status')).length === 0) await sleep(1);
+    while (readStatusFile(join(runtimeDirectory, 'status')) === undefined) await sleep(1);
     const { process: adopted } = kit.adopt(left);
     expect(await adopted.exited).toBe(21 << 8);
     expect(adopted.signal(SIGTERM)).toBe(false);

@@ -1,6 +1,17 @@
 import { closeSync, readFileSync } from 'node:fs';
 import { readStat } from '@caisson/linux/proc';
-import { pidfdOpen } from '@caisson/linux/syscalls';
+import { P_PID, pidfdOpen, WAIT, waitid } from '@caisson/linux/syscalls';
+
+/** Of a child of ours: it stays a zombie, and its pid its own, until we reap it. On a failure it is ended. */
+export function pidfdOfChild(pid: number): number {
+  try {
+    return pidfdOpen(pid);
+  } catch (error) {
+    process.kill(pid, 'SIGKILL');
+    waitid(P_PID, pid, WAIT.WEXITED);
+    throw error;
+  }
+}
 
 const LARGEST_PID = 2 ** 22; // PID_MAX_LIMIT (proc(5), kernel.pid_max)
 

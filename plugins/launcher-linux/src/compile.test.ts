@@ -50,9 +50,9 @@ describe('the paths that a command may have', () => {
 
 describe('what a launch fills in', () => {
   test('the environment is built from nothing; PATH has a default (N13)', () => {
-    expect(compileLaunch(hostPlan('true')).values['environment']).toEqual([`PATH=${DEFAULT_PATH}`]);
+    expect(compileLaunch(hostPlan('true')).values.environment).toEqual([`PATH=${DEFAULT_PATH}`]);
     const environment = { A: '1', PATH: '/bin', EMPTY: '' };
-    expect(compileLaunch(hostPlan('true', { environment })).values['environment']).toEqual([
+    expect(compileLaunch(hostPlan('true', { environment })).values.environment).toEqual([
       'PATH=/bin',
       'A=1',
       'EMPTY=',

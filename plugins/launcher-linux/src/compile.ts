@@ -96,7 +96,7 @@ function valuesOf(plan: LaunchPlanData, candidates: readonly string[]): SlotValu
     environment: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
     workingDirectory: plan.workingDirectory ?? '/',
   };
-  if (plan.rootfs !== undefined) values['rootfs'] = realpathSync.native(plan.rootfs);
+  if (plan.rootfs !== undefined) values.rootfs = realpathSync.native(plan.rootfs);
   plan.mounts.forEach((mount, index) => {
     if (isBind(mount)) values[sourceSlot(index)] = realpathSync.native(mount.source);
   });
@@ -110,6 +110,6 @@ function valuesOf(plan: LaunchPlanData, candidates: readonly string[]): SlotValu
 function candidatesOf({ argv, executable, environment }: LaunchPlanData): string[] {
   const command = executable ?? (argv[0] as string);
   if (command.includes('/')) return [command];
-  const folders = (environment['PATH'] ?? DEFAULT_PATH).split(':').filter((folder) => folder.startsWith('/'));
+  const folders = (environment.PATH ?? DEFAULT_PATH).split(':').filter((folder) => folder.startsWith('/'));
   return folders.length > 0 ? folders.map((folder) => `${folder}/${command}`) : [`/${command}`];
 }

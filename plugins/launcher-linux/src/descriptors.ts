@@ -1,11 +1,13 @@
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipe } from '@caisson/linux/syscalls';
 import type { Container, LaunchPlanData } from '@caisson/plugin-sdk';
 import { DESCRIPTOR, type LaunchTable } from './launch-table.js';
+import type { NullInput } from './null-input.js';
 import type { Placement } from './spawn-image.js';
 import { inheritedStdio, type Stdio, sandboxStdio } from './stdio.js';
 import { namespaceDescriptor } from './steps/join-namespaces.js';
+import { STATUS_BYTES } from './steps/supervise.js';
 import { MasterSide, type NewTerminal, openTerminal } from './terminal.js';
 
 /** The agent's ends, and what the image is given. */
@@ -36,6 +38,7 @@ export function openDescriptors(
   container: Container,
   plan: LaunchPlanData,
   table: LaunchTable,
+  input: NullInput,
   known?: KnownEnds,
 ): LaunchDescriptors {
   const theirs: number[] = [];
@@ -43,19 +46,15 @@ export function openDescriptors(
   const closeAll = (list: number[]) => {
     for (const fd of list.splice(0)) closeSync(fd);
   };
+  let master: MasterSide | undefined;
   try {
     const terminal = plan.stdio === 'terminal' ? openTerminal(plan) : undefined;
     if (terminal) theirs.push(terminal.slave, terminal.devpts);
-    const master = terminal && new MasterSide(terminal.master);
-    const stdio = stdioOf(container, plan, terminal);
+    master = terminal && new MasterSide(terminal.master);
+    const stdio = stdioOf(container, plan, terminal, input);
     theirs.push(...stdio.owned);
-    const pipes = known ? undefined : { gate: pipe(), report: pipe() };
-    if (pipes) {
-      ours.push(pipes.gate.writeEnd, pipes.report.readEnd);
-      theirs.push(pipes.gate.readEnd, pipes.report.writeEnd);
-    }
-    // 0600, written by the supervisor alone: the truth about how the container ended.
-    const status = openSync(statusFile(container), 'w', 0o600);
+    const pipes = known ? undefined : openPipes(ours, theirs);
+    const status = openStatus(container);
     theirs.push(status);
     const extras = openExtras(plan, table, terminal, theirs);
     const placement = [
@@ -88,13 +87,46 @@ export function openDescriptors(
   } catch (error) {
     closeAll(theirs);
     closeAll(ours);
+    master?.close();
     throw error;
   }
 }
 
-function stdioOf(container: Container, plan: LaunchPlanData, terminal: NewTerminal | undefined): Stdio {
+/** Gate and report; each end is noted at once, for whoever closes them when the next one cannot be opened. */
+export function openPipes(ours: number[], theirs: number[]): Record<'gate' | 'report', Pipe> {
+  const gate = pipe();
+  ours.push(gate.writeEnd);
+  theirs.push(gate.readEnd);
+  const report = pipe();
+  ours.push(report.readEnd);
+  theirs.push(report.writeEnd);
+  return { gate, report };
+}
+type Pipe = ReturnType<typeof pipe>;
+
+/**
+ * 0600, written by the supervisor alone: the truth about how the container ended. It has its size from the beginning: a
+ * filesystem that is full by then could not take it.
+ */
+function openStatus(container: Container): number {
+  const status = openSync(statusFile(container), 'w', 0o600);
+  try {
+    writeSync(status, Buffer.alloc(STATUS_BYTES));
+    return status;
+  } catch (error) {
+    closeSync(status);
+    throw error;
+  }
+}
+
+function stdioOf(
+  container: Container,
+  plan: LaunchPlanData,
+  terminal: NewTerminal | undefined,
+  input: NullInput,
+): Stdio {
   if (terminal) return { descriptors: [terminal.slave, terminal.slave, terminal.slave], owned: [] };
-  return plan.stdio === 'inherit' ? inheritedStdio : sandboxStdio(container, plan.user);
+  return plan.stdio === 'inherit' ? inheritedStdio : sandboxStdio(container, plan.user, input);
 }
 
 function openExtras(

@@ -109,7 +109,9 @@ describe('a supervisor that is killed', () => {
 
   kernelTest('at the gate: no launch', async () => {
     const launched = await kit.fork(kit.plan('echo executed'));
-    process.kill(launched.process.state.supervisor.pid, 'SIGKILL');
+    const { pid } = launched.process.state.supervisor;
+    process.kill(pid, 'SIGKILL');
+    while (!['Z', undefined].includes(readStat(pid)?.state)) await sleep(1);
     await expect(launched.release()).rejects.toMatchObject({ code: 'ENDED_BEFORE_EXEC' });
     expect(await launched.process.exited).toBe(SIGKILL);
   });

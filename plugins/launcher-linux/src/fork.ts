@@ -3,15 +3,17 @@ import { isErrno } from '@caisson/linux';
 import type { Cgroups } from '@caisson/linux/cgroups';
 import { readStat } from '@caisson/linux/proc';
 import { identityOf, type Reaper, reapChild } from '@caisson/linux/process';
-import { P_PID, parentOf, pidfdOpen, pidfdSendSignal, WAIT, waitid } from '@caisson/linux/syscalls';
+import { parentOf, pidfdOpen, pidfdSendSignal } from '@caisson/linux/syscalls';
 import { type Container, isCaissonError, type LaunchPlanData } from '@caisson/plugin-sdk';
 import { failpoint } from '@caisson/plugin-sdk/failpoint';
+import { pidfdOfChild } from './children.js';
 import { type CompiledLaunch, compileLaunch } from './compile.js';
 import { type LaunchDescriptors, openDescriptors, statusFile } from './descriptors.js';
 import { settlesWithin } from './end-container.js';
 import { errors } from './errors.js';
 import { launchError } from './launch-error.js';
 import { type LinuxLauncherState, LinuxProcess } from './linux-process.js';
+import type { NullInput } from './null-input.js';
 import { ReportReader } from './report-reader.js';
 import type { SharedProcessor } from './shared-processor.js';
 import { spawnImage } from './spawn-image.js';
@@ -27,6 +29,8 @@ const GIVE_UP_AFTER_MS = 1000;
 export interface ForkContext {
   readonly reaper: Reaper;
   readonly cgroups: Cgroups;
+  /** The standard input of a container that reads nothing. */
+  readonly input: NullInput;
   /** For the image, where the kernel refuses executable memfds. */
   readonly imageDirectory: string;
   readonly patienceMs: () => number;
@@ -100,9 +104,9 @@ function handToWaiting(
   let descriptors: LaunchDescriptors | undefined;
   try {
     const launch = compileLaunch(plan, context.steps, 'received');
-    descriptors = openDescriptors(container, plan, launch.table, waiting);
+    descriptors = openDescriptors(container, plan, launch.table, context.input, waiting);
     const sent = descriptors.placement.map(({ from }) => from);
-    const processor = context.processor?.mask ?? (launch.values['affinity'] as Buffer);
+    const processor = context.processor?.mask ?? (launch.values.affinity as Buffer);
     if (!waiting.take(launch.program.fill({ ...launch.values, processor }), sent)) {
       descriptors.abandon();
       waiting.end();
@@ -127,7 +131,7 @@ function handToWaiting(
 
 function spawnSupervisor(container: Container, plan: LaunchPlanData, context: ForkContext): UnderWay {
   const launch = compileLaunch(plan, context.steps);
-  const descriptors = openDescriptors(container, plan, launch.table);
+  const descriptors = openDescriptors(container, plan, launch.table, context.input);
   return { launch, descriptors, started: startSupervisor(launch, descriptors, context) };
 }
 
@@ -146,21 +150,12 @@ function startSupervisor(
   }
   descriptors.handedOver();
   const report = new ReportReader(descriptors.report, reaper);
-  const supervisor = pidfdOfChild(supervisorPid, () => {
+  try {
+    const supervisor = pidfdOfChild(supervisorPid);
+    return { supervisorPid, supervisor, report, container: undefined, tracking: undefined };
+  } catch (error) {
     report.close();
     descriptors.abandon();
-  });
-  return { supervisorPid, supervisor, report, container: undefined, tracking: undefined };
-}
-
-/** Of a child of ours: it stays a zombie, and its pid its own, until we reap it. On a failure it is ended. */
-function pidfdOfChild(pid: number, abandon: () => void): number {
-  try {
-    return pidfdOpen(pid);
-  } catch (error) {
-    abandon();
-    process.kill(pid, 'SIGKILL');
-    waitid(P_PID, pid, WAIT.WEXITED);
     throw error;
   }
 }

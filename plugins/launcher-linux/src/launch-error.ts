@@ -19,7 +19,7 @@ export function launchError(
 function errorOf(id: string, failure: Failure, values: SlotValues): CaissonError {
   const { call, errno, advice } = failure;
   if (call !== 'execve' || !errno) return errors.LAUNCH_STEP_FAILED(id, failureMessage(failure), advice);
-  const command = String((values['argv'] as readonly string[])[0]);
+  const command = String((values.argv as readonly string[])[0]);
   return errno === 'ENOENT'
     ? errors.COMMAND_NOT_FOUND(id, command, advice)
     : errors.COMMAND_NOT_EXECUTABLE(id, command, errno, advice);

@@ -17,6 +17,7 @@ import { describeLaunch } from './compile.js';
 import { forkContainer } from './fork.js';
 import type { HostCgroups } from './host-services.js';
 import type { LinuxProcess } from './linux-process.js';
+import { NullInput } from './null-input.js';
 import type { LinuxLauncherOptions } from './options.js';
 import { SharedProcessor } from './shared-processor.js';
 import { findTrackingGroup } from './tracking-group.js';
@@ -37,6 +38,7 @@ export class LinuxLauncher implements Launcher {
   #inFlight = 0;
   #closed = false;
   #waiting: WaitingSupervisor | undefined;
+  readonly #input = new NullInput();
 
   constructor(
     @inject(HostEnvironment) private readonly host: HostEnvironment,
@@ -55,6 +57,7 @@ export class LinuxLauncher implements Launcher {
       return await forkContainer(container, plan.data, {
         reaper: this.#reap(),
         cgroups: this.cgroups,
+        input: this.#input,
         imageDirectory: this.host.workDir,
         patienceMs: () => (this.#inFlight > 1 ? 0 : PATIENCE_MS),
         processor: this.#inFlight > 1 ? undefined : SharedProcessor.here(),
@@ -99,6 +102,7 @@ export class LinuxLauncher implements Launcher {
   close(): void {
     this.#closed = true;
     this.#takeWaiting()?.end();
+    this.#input.close();
     this.#reaper?.close();
     this.#reaper = undefined;
   }

@@ -151,7 +151,7 @@ export class LinuxProcess implements ContainerProcess {
     const { signal, exitCode } = end ? decodeWaitStatus(end.status) : {};
     // An init executes nothing itself: if it could leave, it had a command.
     if (end?.executed || (this.state.init && exitCode !== undefined)) return;
-    const command = String((values['argv'] as readonly string[])[0]);
+    const command = String((values.argv as readonly string[])[0]);
     throw errors.ENDED_BEFORE_EXEC(
       this.parts.id,
       command,

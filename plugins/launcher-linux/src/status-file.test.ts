@@ -24,4 +24,5 @@ test('a supervisor that could not write it has left none', () => {
   expect(readStatusFile(path)).toBeUndefined();
   expect(read()).toBeUndefined();
   expect(read(0, 3, 0, 0)).toBeUndefined();
+  expect(read(0, 0, 0, 0, 0, 0, 0, 0)).toBeUndefined();
 });

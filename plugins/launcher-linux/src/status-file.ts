@@ -19,5 +19,8 @@ export function readStatusFile(path: string): RecordedEnd | undefined {
     throw error;
   }
   if (content.length !== STATUS_BYTES) return undefined;
-  return { status: content.readInt32LE(0), executed: content.readUInt32LE(4) === ENDED.executed };
+  const how = content.readUInt32LE(4);
+  // Zero as the agent has made it: the supervisor has not written it yet.
+  if (how !== ENDED.executed && how !== ENDED.beforeExec) return undefined;
+  return { status: content.readInt32LE(0), executed: how === ENDED.executed };
 }

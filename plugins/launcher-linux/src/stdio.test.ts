@@ -18,7 +18,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fcntl } from '@caisson/linux/syscalls';
 import type { Container } from '@caisson/plugin-sdk';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { NullInput } from './null-input.js';
 import { sandboxStdio } from './stdio.js';
 
 const F_GETFL = 3;
@@ -29,7 +30,9 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(sandbox, { recursive: true }));
 
-const open = () => sandboxStdio({ sandbox } as Container, undefined);
+const input = new NullInput();
+afterAll(() => input.close());
+const open = () => sandboxStdio({ sandbox } as Container, undefined, input);
 const openDescriptors = () => readdirSync('/proc/self/fd').length;
 
 describe('the files of a sandbox', () => {

@@ -3,8 +3,9 @@ import { join } from 'node:path';
 import { fcntl } from '@caisson/linux/syscalls';
 import type { Container, ResolvedUser } from '@caisson/plugin-sdk';
 import { errors } from './errors.js';
+import type { NullInput } from './null-input.js';
 
-const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
 const F_SETFL = 4;
 
 /** The descriptors that become 0, 1 and 2, and those of them that are ours to close. */
@@ -15,12 +16,11 @@ export interface Stdio {
 
 export const inheritedStdio: Stdio = { descriptors: [0, 1, 2], owned: [] };
 
-/** /dev/null, and the files `stdout` and `stderr` of the sandbox. */
-export function sandboxStdio(container: Container, user: ResolvedUser | undefined): Stdio {
+/** The null device, and the files `stdout` and `stderr` of the sandbox. */
+export function sandboxStdio(container: Container, user: ResolvedUser | undefined, input: NullInput): Stdio {
   const owned: number[] = [];
   try {
-    const input = openSync('/dev/null', O_RDONLY);
-    owned.push(input);
+    owned.push(input.open());
     for (const name of ['stdout', 'stderr']) owned.push(openOutput(join(container.sandbox, name), user));
     return { descriptors: owned as unknown as [number, number, number], owned };
   } catch (error) {

@@ -1,14 +1,7 @@
 import { closeSync } from 'node:fs';
-import {
-  P_PID,
-  pidfdOpen,
-  pidfdSendSignal,
-  pipe,
-  sendMessage,
-  socketPair,
-  WAIT,
-  waitid,
-} from '@caisson/linux/syscalls';
+import { P_PID, pidfdSendSignal, sendMessage, socketPair, WAIT, waitid } from '@caisson/linux/syscalls';
+import { pidfdOfChild } from './children.js';
+import { openPipes } from './descriptors.js';
 import { DESCRIPTOR } from './launch-table.js';
 import { spawnImage } from './spawn-image.js';
 import { LAUNCH_HEADER_BYTES, MOST_LAUNCH_BYTES, waitingImage } from './waiting-image.js';
@@ -31,23 +24,25 @@ export class WaitingSupervisor {
 
   /** @throws SyscallError  as posix_spawn does; nothing is left then */
   static start(imageDirectory: string): WaitingSupervisor {
-    const gate = pipe();
-    const report = pipe();
-    const socket = socketPair();
-    const ours = [gate.writeEnd, report.readEnd, socket.ours];
+    const ours: number[] = [];
+    const theirs: number[] = [];
     try {
+      const { gate, report } = openPipes(ours, theirs);
+      const socket = socketPair();
+      ours.push(socket.ours);
+      theirs.push(socket.theirs);
       const placement = [
         { from: gate.readEnd, to: DESCRIPTOR.gate },
         { from: report.writeEnd, to: DESCRIPTOR.report },
         { from: socket.theirs, to: DESCRIPTOR.status },
       ];
       const pid = spawnImage(waitingImage(), placement, imageDirectory);
-      return new WaitingSupervisor(pid, pidfdOpen(pid), gate.writeEnd, report.readEnd, socket.ours);
+      return new WaitingSupervisor(pid, pidfdOfChild(pid), gate.writeEnd, report.readEnd, socket.ours);
     } catch (error) {
       for (const fd of ours) closeSync(fd);
       throw error;
     } finally {
-      for (const fd of [gate.readEnd, report.writeEnd, socket.theirs]) closeSync(fd);
+      for (const fd of theirs) closeSync(fd);
     }
   }
 

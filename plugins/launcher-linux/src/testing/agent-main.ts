@@ -7,6 +7,7 @@ import { Cgroups } from '@caisson/linux/cgroups';
 import { Reaper } from '@caisson/linux/process';
 import type { Container, LaunchPlanData } from '@caisson/plugin-sdk';
 import { forkContainer } from '../fork.js';
+import { NullInput } from '../null-input.js';
 import { type NamedSteps, stepsByName } from './guard-off.js';
 
 export interface AgentJob {
@@ -20,6 +21,7 @@ const { containers, plan, until, steps } = JSON.parse(process.argv[2] as string)
 const context = {
   reaper: new Reaper(),
   cgroups: new Cgroups(),
+  input: new NullInput(),
   imageDirectory: '/tmp',
   patienceMs: () => 0,
   steps: steps && stepsByName(steps),

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
+import { closeSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -10,6 +10,7 @@ import { afterAll, afterEach, beforeAll, test } from '@jest/globals';
 import { adoptContainer } from '../adopt.js';
 import { type ForkContext, forkContainer } from '../fork.js';
 import type { LinuxProcess } from '../linux-process.js';
+import { NullInput } from '../null-input.js';
 import type { LaunchStep } from '../step.js';
 import { type PlanEdit, standardPlan } from './standard-plan.js';
 
@@ -46,6 +47,7 @@ export class LaunchKit {
   /** A busybox root filesystem that all tests of a file share. */
   rootfs = '';
   readonly cgroups = new Cgroups();
+  readonly #input = new NullInput();
   #reaper: Reaper | undefined;
   #launched: Launched[] = [];
   #folders: string[] = [];
@@ -57,12 +59,14 @@ export class LaunchKit {
     this.rootfs = busyboxRootfs(join(this.directory, 'rootfs'));
     this.#reaper = new Reaper();
     // Opened on first use and kept: it would look like a leak.
+    closeSync(this.#input.open());
     this.cgroups.tracking()?.cgroup('').exists();
     this.cgroups.find('freezer')?.cgroup('').exists();
   }
 
   close(): void {
     this.#reaper?.close();
+    this.#input.close();
     this.cgroups.close();
     if (this.directory) rmSync(this.directory, { recursive: true, force: true });
   }
@@ -99,7 +103,7 @@ export class LaunchKit {
 
   context(steps?: readonly LaunchStep[]): ForkContext {
     const { reaper, cgroups, directory } = this;
-    return { reaper, cgroups, imageDirectory: directory, patienceMs: () => 3, steps };
+    return { reaper, cgroups, input: this.#input, imageDirectory: directory, patienceMs: () => 3, steps };
   }
 
   /** A process at the gate. */

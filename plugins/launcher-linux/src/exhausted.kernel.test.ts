@@ -1,0 +1,129 @@
+import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
+import { mount, prlimit, RLIMITS, umount } from '@caisson/linux/syscalls';
+import { afterEach, describe, expect } from '@jest/globals';
+import { forkContainer } from './fork.js';
+import { kernelTest, useLaunchKit } from './testing/launch-kit.js';
+import type { PlanEdit } from './testing/standard-plan.js';
+import { WaitingSupervisor } from './waiting-supervisor.js';
+
+const kit = useLaunchKit({ reapOrphans: true });
+
+describe('too few descriptors (EMFILE)', () => {
+  const before = prlimit(0, RLIMITS.NOFILE);
+  const restore = () => void prlimit(0, RLIMITS.NOFILE, before);
+  const openNow = () => readdirSync('/proc/self/fd').map(Number);
+  afterEach(restore);
+
+  /** So that exactly `count` more can be opened: the limit is on the number, so gaps are filled. */
+  function leave(count: number): number[] {
+    const highest = Math.max(...openNow());
+    prlimit(0, RLIMITS.NOFILE, { soft: BigInt(highest + 1 + count), hard: before.hard });
+    const fillers: number[] = [];
+    for (let fd = openSync('/', 'r'); ; fd = openSync('/', 'r')) {
+      if (fd > highest) {
+        closeSync(fd);
+        return fillers;
+      }
+      fillers.push(fd);
+    }
+  }
+
+  async function sweep(body: () => Promise<void>): Promise<string[]> {
+    const outcomes: string[] = [];
+    for (let count = 1; count < 24; count++) {
+      const fillers = leave(count);
+      const known = openNow().length;
+      const outcome = await body().then(
+        () => 'done',
+        (error: NodeJS.ErrnoException) => String(error.code),
+      );
+      await kit.endAll();
+      restore();
+      const left = openNow().length - known;
+      for (const fd of fillers) closeSync(fd);
+      outcomes.push(left === 0 ? outcome : `${outcome}, ${left} left open`);
+    }
+    return outcomes;
+  }
+
+  /** Fails for so long as there are too few, and says so; then works. */
+  function expectGivesUpCleanly(outcomes: readonly string[]): void {
+    const first = outcomes.indexOf('done');
+    expect(first).toBeGreaterThan(3);
+    expect(new Set(outcomes.slice(0, first))).toEqual(new Set(['EMFILE']));
+    expect(new Set(outcomes.slice(first))).toEqual(new Set(['done']));
+  }
+
+  kernelTest.each<[string, PlanEdit]>([
+    ['with files', {}],
+    ['with a terminal', { stdio: 'terminal' }],
+    ['with an init', { init: true }],
+  ])('a launch %s fails as a whole or works, at every number of descriptors left', async (_, edit) => {
+    const launch = async () => {
+      await kit.run(['true'], edit);
+    };
+    expectGivesUpCleanly(await sweep(launch));
+  });
+
+  kernelTest('a waiting supervisor is there, or nothing of it', async () => {
+    expectGivesUpCleanly(await sweep(async () => WaitingSupervisor.start(kit.directory).end()));
+  });
+
+  kernelTest('a launch that is handed to a waiting supervisor', async () => {
+    const launch = async () => {
+      const waiting = WaitingSupervisor.start(kit.directory);
+      const container = kit.container();
+      const context = { ...kit.context(), waiting: () => waiting };
+      const process = await forkContainer(container, kit.plan(['true']), context);
+      kit.track(process, container);
+      await process.release();
+      await process.exited;
+    };
+    expectGivesUpCleanly(await sweep(launch));
+  });
+});
+
+describe('no room for the status file (ENOSPC)', () => {
+  let directory = '';
+  const full = () => {
+    const fd = openSync(join(directory, 'filler'), 'w');
+    try {
+      for (;;) writeSync(fd, Buffer.alloc(4096));
+    } catch (error) {
+      expect(error).toMatchObject({ code: 'ENOSPC' });
+    } finally {
+      closeSync(fd);
+    }
+  };
+  const container = () => {
+    directory = join(kit.directory, 'small');
+    mkdirSync(directory);
+    mount({ source: 'none', target: directory, type: 'tmpfs', data: 'size=16k' });
+    return kit.container({ runtimeDirectory: directory });
+  };
+  afterEach(async () => {
+    await kit.endAll();
+    if (!directory) return;
+    umount(directory);
+    rmSync(directory, { recursive: true });
+    directory = '';
+  });
+
+  kernelTest(
+    'a running container has its place in it from the beginning: its status is on disk',
+    async () => {
+      const launched = await kit.fork(kit.plan('read line; exit 5'), undefined, container());
+      full();
+      await launched.release();
+      expect(await launched.process.exited).toBe(5 << 8);
+      expect(readFileSync(join(directory, 'status')).readInt32LE(0)).toBe(5 << 8);
+    },
+  );
+
+  kernelTest('a launch says so before anything has been started', async () => {
+    const target = container();
+    full();
+    await expect(kit.fork(kit.plan('true'), undefined, target)).rejects.toMatchObject({ code: 'ENOSPC' });
+  });
+});
