@@ -1,6 +1,6 @@
 import { isErrno } from '@caisson/linux';
 import type { Cgroups } from '@caisson/linux/cgroups';
-import { openByIdentity, type Reaper } from '@caisson/linux/process';
+import { openByIdentity, type ProcessIdentity, type Reaper } from '@caisson/linux/process';
 import { pidfdGetfd } from '@caisson/linux/syscalls';
 import type { Container, LauncherState } from '@caisson/plugin-sdk';
 import { oldestChild } from './children.js';
@@ -47,4 +47,7 @@ function terminalOf(supervisor: number, { terminal }: LinuxLauncherState): Maste
 }
 
 const isOurs = (state: LauncherState): state is LinuxLauncherState =>
-  typeof state.supervisor === 'object' && typeof state.process === 'object';
+  isIdentity(state.supervisor) && isIdentity(state.process);
+
+const isIdentity = (value: unknown): value is ProcessIdentity =>
+  typeof value === 'object' && value !== null && 'pid' in value && typeof value.pid === 'number';

@@ -9,6 +9,7 @@ import { openByIdentity, type ProcessIdentity, posixSpawn } from '@caisson/linux
 import { close, P_PID, PR, pidfdSendSignal, pollReadable, WAIT, waitid } from '@caisson/linux/syscalls';
 import type { LaunchPlanData } from '@caisson/plugin-sdk';
 import { describe, expect } from '@jest/globals';
+import { adoptContainer } from './adopt.js';
 import { readStatusFile } from './status-file.js';
 import { startAgent } from './testing/agent.js';
 import type { NamedSteps } from './testing/guard-off.js';
@@ -158,6 +159,26 @@ describe('a container whose agent was killed', () => {
     expect(await kit.adopt(left).process.exited).toBe(9);
     close(pidfd);
     rmSync(join(kit.rootfs, 'tmp/deaf'));
+  });
+});
+
+describe('a state', () => {
+  kernelTest('that is none of this launcher is left alone, whatever is in it', () => {
+    const container = kit.container();
+    const identity = { pid: process.pid, bootId: 'x' };
+    for (const state of [
+      {},
+      { supervisor: null, process: null },
+      { supervisor: identity },
+      { supervisor: [], process: 'x' },
+      { supervisor: { pid: '1' }, process: identity },
+    ])
+      expect(adoptContainer(container, state, kit.reaper, kit.cgroups)).toBeUndefined();
+  });
+
+  kernelTest('survives JSON', async () => {
+    const { state } = (await kit.start('true')).process;
+    expect(JSON.parse(JSON.stringify(state))).toEqual(state);
   });
 });
 

@@ -14,7 +14,7 @@ import { endContainer } from './end-container.js';
 import { errors } from './errors.js';
 import { launchError } from './launch-error.js';
 import type { LaunchTable } from './launch-table.js';
-import type { ReportReader } from './report-reader.js';
+import type { ReportMessage, ReportReader } from './report-reader.js';
 import { runsCommand } from './runs-command.js';
 import type { SharedProcessor } from './shared-processor.js';
 import type { RecordedEnd } from './status-file.js';
@@ -137,10 +137,10 @@ export class LinuxProcess implements ContainerProcess {
   }
 
   /** End of file on the report is exec, or death: launched is what was executed (threat model N11). */
-  async #executed({ report, table, values, patienceMs, processor }: Gate): Promise<void> {
-    const next = () => report.next(patienceMs());
+  async #executed(gate: Gate): Promise<void> {
+    const { table, values } = gate;
     for (;;) {
-      const message = await (processor ? processor.run(next) : next());
+      const message = await this.#nextMessage(gate);
       if (message.kind === 'pid') this.#joined(message.pid);
       else if (message.kind === 'failure') throw launchError(this.parts.id, table, values, message.record);
       else break;
@@ -157,6 +157,15 @@ export class LinuxProcess implements ContainerProcess {
       command,
       signal ?? (exitCode === undefined ? 'an unknown cause' : `exit ${exitCode}`),
     );
+  }
+
+  /** Whoever may trace a process that joins his pid namespace can keep its report open for ever: its end will do too. */
+  #nextMessage({ report, patienceMs, processor }: Gate): ReportMessage | Promise<ReportMessage> {
+    const next = () => report.next(patienceMs());
+    const coming = processor ? processor.run(next) : next();
+    if (!(coming instanceof Promise)) return coming;
+    const end = this.#firstProcessEnded.then(() => report.now() ?? ({ kind: 'end' } as const));
+    return Promise.race([coming, end]);
   }
 
   /** The process in the pid namespace that was joined: from here on it is the container. */

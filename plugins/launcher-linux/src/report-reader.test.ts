@@ -69,6 +69,21 @@ describe('a reader', () => {
     expect(await reader.next(0)).toEqual({ kind: 'end' });
   });
 
+  test('that is asked for what is there now waits no longer', async () => {
+    const abandoned = reader.next(0);
+    expect(reader.now()).toBeUndefined();
+    writeSync(ends.writeEnd, pidBytes(9));
+    expect(reader.now()).toEqual({ kind: 'pid', pid: 9 });
+    const first = await Promise.race([
+      abandoned,
+      new Promise((resolve) => setTimeout(resolve, 20, 'nothing')),
+    ]);
+    expect(first).toBe('nothing');
+    const next = reader.next(0);
+    closeSync(ends.writeEnd);
+    expect(await next).toEqual({ kind: 'end' });
+  });
+
   test('takes half a pid for no message', async () => {
     const next = reader.next(0);
     writeSync(ends.writeEnd, 'abc');

@@ -34,6 +34,14 @@ export class ReportReader {
     return new Promise((resolve) => this.reaper.watch(this.fd, () => resolve(this.#read())));
   }
 
+  /** What is there already, and no more waiting for what is not. */
+  now(): ReportMessage | undefined {
+    const known = this.#messages.shift();
+    if (known || !this.#open) return known;
+    this.reaper.unwatch(this.fd);
+    return pollReadable(this.fd, 0) ? this.#read() : undefined;
+  }
+
   close(): void {
     if (!this.#open) return;
     this.#open = false;

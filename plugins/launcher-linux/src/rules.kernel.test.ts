@@ -29,6 +29,7 @@ import {
   capabilityNumber,
   executableMemfd,
   P_PID,
+  pidfdGetfd,
   pidfdOpen,
   pidfdSendSignal,
   pipe,
@@ -311,6 +312,48 @@ describe('N5: entering a pid namespace is the last act (CVE-2016-9962)', () => {
   });
   kernelTest('joined last, it shows the container itself alone', async () => {
     expect(await escapes(STEPS, 60)).toBe(false);
+  });
+});
+
+describe('N5: a process that is traced while it joins', () => {
+  // What a container with CAP_SYS_PTRACE can take from it: the report, held open or written to.
+  const joiningTo = (pid: number) => {
+    const enter = (['mount', 'pid'] as const).map((kind) => ({ kind, pid }));
+    return hostPlan(['sleep', '1000'], { namespaces: { create: [], enter }, environment: { PATH: '/bin' } });
+  };
+  async function withReportTaken(body: (joining: Launched, report: number) => Promise<void>): Promise<void> {
+    const parent = await kit.start('sleep 1000');
+    const joining = await kit.fork(joiningTo(parent.process.pid));
+    const pidfd = pidfdOpen(joining.process.pid);
+    const report = pidfdGetfd(pidfd, 4);
+    try {
+      await body(joining, report);
+    } finally {
+      for (const fd of [pidfd, report]) closeSync(fd);
+    }
+  }
+
+  kernelTest('cannot make the agent wait for ever', async () => {
+    await withReportTaken(async (joining) => {
+      const released = joining.release();
+      await sleep(50);
+      await joining.process.destroy();
+      await expect(released).resolves.toBeUndefined();
+    });
+  });
+
+  kernelTest('cannot end it with nonsense, nor make it take another process for the container', async () => {
+    await withReportTaken(async (joining, report) => {
+      const pid = Buffer.alloc(8);
+      pid.writeBigInt64LE(BigInt(process.pid));
+      writeSync(report, pid);
+      const released = joining.release().catch((error: Error) => error);
+      writeSync(report, 'nonsense that is no record');
+      await sleep(50);
+      expect(joining.process.pid).not.toBe(process.pid);
+      await joining.process.destroy();
+      await released;
+    });
   });
 });
 

@@ -17,9 +17,19 @@ export interface Agent {
 
 const MAIN = fileURLToPath(new URL('./agent-main.js', import.meta.url));
 
-/** Starts one; resolves once all containers of the job are as far as it says. Kill it in the test. */
-export async function startAgent(job: AgentJob): Promise<Agent> {
-  const child = spawn(process.execPath, ['--conditions=failpoints', MAIN, JSON.stringify(job)], {
+/**
+ * Starts one; resolves once all containers of the job are as far as it says. Kill it in the test.
+ * @param wrapper  a program, with its arguments, that starts it, such as unshare(1)
+ */
+export async function startAgent(job: AgentJob, wrapper: readonly string[] = []): Promise<Agent> {
+  const [command = '', ...args] = [
+    ...wrapper,
+    process.execPath,
+    '--conditions=failpoints',
+    MAIN,
+    JSON.stringify(job),
+  ];
+  const child = spawn(command, args, {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const states: LinuxLauncherState[] = [];
