@@ -14,7 +14,7 @@ import { readStatusFile } from './status-file.js';
 import { startAgent } from './testing/agent.js';
 import type { NamedSteps } from './testing/guard-off.js';
 import { kernelTest, readIfPresent, useLaunchKit } from './testing/launch-kit.js';
-import { hostPlan } from './testing/standard-plan.js';
+import { hostPlan, type PlanEdit } from './testing/standard-plan.js';
 
 // What a killed agent leaves is inherited by this process, the next subreaper.
 const kit = useLaunchKit({ reapOrphans: true });
@@ -144,21 +144,33 @@ describe('a container whose agent was killed', () => {
     expect(await kit.adopt(left).process.exited).toBeUndefined();
   });
 
-  kernelTest('has lost its supervisor and made itself deaf to that: the next agent ends it', async () => {
-    // A process that drops the parent-death signal, as any container can: one more table.
-    const deaf = new CallTable();
-    deaf.call('prctl', [PR.PR_SET_PDEATHSIG, 0, 0, 0, 0]);
-    deaf.call('write', [1, deaf.string('ready\n'), 6]);
-    deaf.call('ppoll', [0, 0, 0, 0, 8]);
-    writeFileSync(join(kit.rootfs, 'tmp/deaf'), new Program(deaf).fill(), { mode: 0o755 });
-    const left = await leftBehind(kit.plan(['/tmp/deaf']));
-    const pidfd = openByIdentity(left.state.process) as number;
-    process.kill(left.state.supervisor.pid, 'SIGKILL');
-    while (readStat(left.state.supervisor.pid)?.state === 'S') await sleep(1);
-    expect(readStat(left.state.process.pid)?.state).toBe('S');
-    expect(await kit.adopt(left).process.exited).toBe(9);
-    close(pidfd);
-    rmSync(join(kit.rootfs, 'tmp/deaf'));
+  describe('has made itself deaf to the end of its supervisor, as any process can (PR_SET_PDEATHSIG)', () => {
+    async function deaf(edit: PlanEdit): Promise<Awaited<ReturnType<typeof leftBehind>> & { pidfd: number }> {
+      const table = new CallTable();
+      table.call('prctl', [PR.PR_SET_PDEATHSIG, 0, 0, 0, 0]);
+      table.call('write', [1, table.string('ready\n'), 6]);
+      table.call('ppoll', [0, 0, 0, 0, 8]);
+      writeFileSync(join(kit.rootfs, 'tmp/deaf'), new Program(table).fill(), { mode: 0o755 });
+      const left = await leftBehind(kit.plan(['/tmp/deaf'], edit));
+      rmSync(join(kit.rootfs, 'tmp/deaf'));
+      const pidfd = openByIdentity(left.state.process) as number;
+      process.kill(left.state.supervisor.pid, 'SIGKILL');
+      while (readStat(left.state.supervisor.pid)?.state === 'S') await sleep(1);
+      return { ...left, pidfd };
+    }
+
+    kernelTest('and goes on without it, until the next agent ends it', async () => {
+      const left = await deaf({});
+      expect(readStat(left.state.process.pid)?.state).toBe('S');
+      expect(await kit.adopt(left).process.exited).toBe(9);
+      close(left.pidfd);
+    });
+
+    kernelTest('in vain where an init is the first process: that is ours, and hears', async () => {
+      const left = await deaf({ init: true });
+      await ended(left.pidfd);
+      close(left.pidfd);
+    });
   });
 });
 
