@@ -43,9 +43,9 @@ function groups(controller: string, settings: Partial<ContainerCgroupsSettings> 
   const made = new ContainerCgroups(cgroups, store, {
     controllers: [controller],
     root: ROOT,
-    directory: '/sys/fs/cgroup',
+    hierarchy: '/sys/fs/cgroup',
     delegate: true,
-    destroyTimeoutMs: 5000,
+    destroyTimeout: 5000,
     ...settings,
   });
   users.push(made);

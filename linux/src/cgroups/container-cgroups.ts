@@ -20,6 +20,7 @@ import { readMark, writeMark } from './mark.js';
 /** Another agent may remove the empty root while we make something in it. */
 const TRIES = 3;
 
+/** `root`, `hierarchy` and `destroyTimeout` as an isolator has them from the SDK's `cgroupOptions`. */
 export interface ContainerCgroupsSettings {
   /**
    * Of one isolator, by their version 1 names: `['cpu', 'cpuacct']`. Where the first is in version 2, the others belong to it
@@ -28,12 +29,12 @@ export interface ContainerCgroupsSettings {
   readonly controllers: readonly [string, ...string[]];
   /** The cgroup that containers are below: `caisson`. It is made with the first and removed with the last. */
   readonly root: string;
-  /** Where a hierarchy is mounted that is not yet, below its controller's name. */
-  readonly directory: string;
+  /** The directory where a hierarchy is mounted that is not yet, below its controller's name. */
+  readonly hierarchy: string;
   /** The user of a container may make cgroups below its own; the files, and so the limits, stay root's. */
   readonly delegate: boolean;
-  /** How long the kernel may take to let a cgroup go. */
-  readonly destroyTimeoutMs: number;
+  /** How long the kernel may take to let a cgroup go, in milliseconds. */
+  readonly destroyTimeout: number;
 }
 
 /** What survives a restart: the SDK's Checkpoints. */
@@ -41,6 +42,11 @@ export interface CgroupStore {
   get(containerId: string): unknown;
   set(containerId: string, value: unknown): void;
   delete(containerId: string): void;
+}
+
+/** The SDK's Logger is one. */
+export interface CgroupLog {
+  warn(fields: object, message: string): void;
 }
 
 interface Checkpoint {
@@ -71,7 +77,7 @@ export class ContainerCgroups {
    * @throws CGROUP_UNAVAILABLE
    */
   hierarchy(controller: string = this.settings.controllers[0]): Hierarchy {
-    const directory = `${this.settings.directory}/${controller}`;
+    const directory = `${this.settings.hierarchy}/${controller}`;
     let found: Hierarchy | undefined;
     try {
       found = this.cgroups.ensure(controller, directory);
@@ -86,6 +92,11 @@ export class ContainerCgroups {
   cgroup(container: CgroupContainer, controller: string = this.settings.controllers[0]): Cgroup {
     const first = this.hierarchy();
     return this.#countedIn(first.version === 2 ? first : this.hierarchy(controller), container);
+  }
+
+  /** Undefined for a nested container that shares: what there is to say of its cgroup is said of its parent. */
+  own(container: CgroupContainer): Cgroup | undefined {
+    return ownsCgroups(container) ? this.cgroup(container) : undefined;
   }
 
   /** As `cgroup`, in each hierarchy of this isolator. */
@@ -166,13 +177,20 @@ export class ContainerCgroups {
   missing(container: CgroupContainer): string[] {
     if (!ownsCgroups(container)) return [];
     return this.#hierarchies()
-      .map((hierarchy) => this.#own(hierarchy, container))
+      .map((hierarchy) => this.#ownIn(hierarchy, container))
       .filter((cgroup) => !cgroup.exists())
       .map(String);
   }
 
+  /** All that is to do after a restart where the kernel has kept everything else. */
+  warnOfMissing(containers: readonly CgroupContainer[], log: CgroupLog): void {
+    for (const container of containers)
+      for (const cgroup of this.missing(container))
+        log.warn({ container: container.id, cgroup }, 'the cgroup of a running container is gone');
+  }
+
   async #removeOne(cgroup: Cgroup, root: string): Promise<void> {
-    const { destroyTimeoutMs: timeoutMs } = this.settings;
+    const { destroyTimeout: timeoutMs } = this.settings;
     if (cgroup.allPids().length > 0) await killAll(cgroup, { timeoutMs });
     await removeAll(cgroup, { timeoutMs });
     removeUnmarkedAbove(cgroup, root);
@@ -182,7 +200,7 @@ export class ContainerCgroups {
     const own = ownsCgroups(container);
     if (!own && hierarchy.version === 1) return;
     makeRoot(hierarchy, root);
-    const cgroup = this.#own(hierarchy, container);
+    const cgroup = this.#ownIn(hierarchy, container);
     claim(cgroup, container);
     if (hierarchy.version === 2) this.#completeUnified(cgroup, own);
     const { user } = container;
@@ -196,12 +214,12 @@ export class ContainerCgroups {
     makeIfAbsent(cgroup.child(LEAF));
   }
 
-  #own(hierarchy: Hierarchy, { id }: CgroupContainer): Cgroup {
+  #ownIn(hierarchy: Hierarchy, { id }: CgroupContainer): Cgroup {
     return hierarchy.cgroup(containerPath(this.#rootOf(id), id));
   }
 
   #countedIn(hierarchy: Hierarchy, container: CgroupContainer): Cgroup {
-    if (ownsCgroups(container)) return this.#own(hierarchy, container);
+    if (ownsCgroups(container)) return this.#ownIn(hierarchy, container);
     const root = this.#rootOf(container.id);
     const above = lineage(container.id)
       .slice(1)
@@ -212,7 +230,7 @@ export class ContainerCgroups {
   /** In version 2 each has a leaf of its own, so that it can be told from its parent's, and ended alone. */
   #processesIn(hierarchy: Hierarchy, container: CgroupContainer): Cgroup {
     if (hierarchy.version === 1) return this.#countedIn(hierarchy, container);
-    return this.#own(hierarchy, container).child(LEAF);
+    return this.#ownIn(hierarchy, container).child(LEAF);
   }
 
   /** The root that the outermost container was launched with: what is nested is below it. */

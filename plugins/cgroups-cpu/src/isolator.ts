@@ -23,7 +23,6 @@ import {
   injectable,
   type LaunchPlan,
   Logger,
-  type Recovery,
   type ResourceStatistics,
   type Resources,
 } from '@caisson/plugin-sdk';
@@ -47,28 +46,19 @@ export class CpuIsolator implements Isolator {
     @inject(Logger) private readonly log: Logger,
   ) {
     this.#groups = new ContainerCgroups(cgroups, checkpoints, {
+      ...options,
       controllers: ['cpu', 'cpuacct'],
-      root: options.root,
-      directory: options.hierarchy,
       delegate: true,
-      destroyTimeoutMs: options.destroyTimeout,
     });
   }
 
   apply(hooks: ContainerizerHooks): void {
-    hooks.recover.tap(NAME, (recovery) => this.#recover(recovery));
+    hooks.recover.tap(NAME, ({ containers }) => this.#groups.warnOfMissing(containers, this.log));
     hooks.prepare.tapPromise(NAME, (container, plan) => this.#prepare(container, plan));
     hooks.isolate.tapPromise(NAME, (container, pid) => this.#isolate(container, pid));
     hooks.update.tap(NAME, (container, resources, limits) => this.#update(container, resources, limits));
     hooks.usage.tap(NAME, (container, statistics) => this.#usage(container, statistics));
     hooks.cleanup.tapPromise(NAME, (container) => this.#groups.remove(container));
-  }
-
-  /** The kernel has kept everything. */
-  #recover({ containers }: Recovery): void {
-    for (const container of containers)
-      for (const cgroup of this.#groups.missing(container))
-        this.log.warn({ container: container.id, cgroup }, 'the cgroup of a running container is gone');
   }
 
   async #prepare(container: Container, plan: LaunchPlan): Promise<void> {

@@ -8,7 +8,6 @@
 import { totalmem } from 'node:os';
 import { isErrno } from '@caisson/linux';
 import {
-  type Cgroup,
   ContainerCgroups,
   type Cgroups as HostCgroups,
   ownsCgroups,
@@ -25,7 +24,6 @@ import {
   injectable,
   type LaunchPlan,
   Logger,
-  type Recovery,
   type ReportLimitation,
   type ResourceStatistics,
   type Resources,
@@ -53,16 +51,14 @@ export class MemoryIsolator implements Isolator {
     @inject(Logger) private readonly log: Logger,
   ) {
     this.#groups = new ContainerCgroups(cgroups, checkpoints, {
+      ...options,
       controllers: ['memory'],
-      root: options.root,
-      directory: options.hierarchy,
       delegate: true,
-      destroyTimeoutMs: options.destroyTimeout,
     });
   }
 
   apply(hooks: ContainerizerHooks): void {
-    hooks.recover.tap(NAME, (recovery) => this.#recover(recovery));
+    hooks.recover.tap(NAME, ({ containers }) => this.#groups.warnOfMissing(containers, this.log));
     hooks.prepare.tapPromise(NAME, (container, plan) => this.#prepare(container, plan));
     hooks.isolate.tapPromise(NAME, (container, pid) => this.#isolate(container, pid));
     hooks.watch.tap(NAME, (container, report) => this.#watch(container, report));
@@ -74,13 +70,6 @@ export class MemoryIsolator implements Isolator {
   /** Gives back what is watched; the containers go on. */
   close(): void {
     this.#watcher.close();
-  }
-
-  /** The kernel has kept everything. */
-  #recover({ containers }: Recovery): void {
-    for (const container of containers)
-      for (const cgroup of this.#groups.missing(container))
-        this.log.warn({ container: container.id, cgroup }, 'the cgroup of a running container is gone');
   }
 
   async #prepare(container: Container, plan: LaunchPlan): Promise<void> {
@@ -99,7 +88,7 @@ export class MemoryIsolator implements Isolator {
   }
 
   #watch(container: Container, report: ReportLimitation): void {
-    const cgroup = this.#cgroupIfOwn(container);
+    const cgroup = this.#groups.own(container);
     if (cgroup?.exists()) this.#watcher.watch(container.id, cgroup, report, this.options.pressureCounters);
   }
 
@@ -122,7 +111,7 @@ export class MemoryIsolator implements Isolator {
 
   /** A nested container that shares is part of what its parent uses. */
   #usage(container: Container, statistics: ResourceStatistics): void {
-    const cgroup = this.#cgroupIfOwn(container);
+    const cgroup = this.#groups.own(container);
     if (!cgroup) return;
     Object.assign(statistics, readUsage(cgroup, this.options.limitSwap));
     const { softBytes } = allocationOf(container.resources, container.limits);
@@ -137,10 +126,6 @@ export class MemoryIsolator implements Isolator {
   async #cleanup(container: Container): Promise<void> {
     this.#watcher.stop(container.id);
     await this.#groups.remove(container);
-  }
-
-  #cgroupIfOwn(container: Container): Cgroup | undefined {
-    return ownsCgroups(container) ? this.#groups.cgroup(container) : undefined;
   }
 }
 

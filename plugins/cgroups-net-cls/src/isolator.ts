@@ -56,12 +56,10 @@ export class NetClsIsolator implements Isolator {
     this.#handles = new Handles(primaryHandle && new HandlePool(primaryHandle, secondaryHandles));
     this.#others = new OthersHandles(this.#handles);
     this.#groups = new ContainerCgroups(cgroups, checkpoints, {
+      ...options,
       controllers: ['net_cls'],
-      root: options.root,
-      directory: options.hierarchy,
       // Classes are no limits that a parent's would bound: who makes a cgroup below its own gives itself any class (C1).
       delegate: false,
-      destroyTimeoutMs: options.destroyTimeout,
     });
   }
 

@@ -23,7 +23,6 @@ import {
   injectable,
   type LaunchPlan,
   Logger,
-  type Recovery,
   type ReportLimitation,
   type ResourceStatistics,
   type Resources,
@@ -49,16 +48,14 @@ export class PidsIsolator implements Isolator {
   ) {
     this.#watcher = new RefusalWatcher(options.watchInterval);
     this.#groups = new ContainerCgroups(cgroups, checkpoints, {
+      ...options,
       controllers: ['pids'],
-      root: options.root,
-      directory: options.hierarchy,
       delegate: true,
-      destroyTimeoutMs: options.destroyTimeout,
     });
   }
 
   apply(hooks: ContainerizerHooks): void {
-    hooks.recover.tap(NAME, (recovery) => this.#recover(recovery));
+    hooks.recover.tap(NAME, ({ containers }) => this.#groups.warnOfMissing(containers, this.log));
     hooks.prepare.tapPromise(NAME, (container, plan) => this.#prepare(container, plan));
     hooks.isolate.tapPromise(NAME, (container, pid) => this.#isolate(container, pid));
     hooks.watch.tap(NAME, (container, report) => this.#watch(container, report));
@@ -70,13 +67,6 @@ export class PidsIsolator implements Isolator {
   /** Gives back what is watched; the containers go on. */
   close(): void {
     this.#watcher.close();
-  }
-
-  /** The kernel has kept everything. */
-  #recover({ containers }: Recovery): void {
-    for (const container of containers)
-      for (const cgroup of this.#groups.missing(container))
-        this.log.warn({ container: container.id, cgroup }, 'the cgroup of a running container is gone');
   }
 
   async #prepare(container: Container, plan: LaunchPlan): Promise<void> {
@@ -95,7 +85,7 @@ export class PidsIsolator implements Isolator {
   }
 
   #watch(container: Container, report: ReportLimitation): void {
-    const cgroup = this.#cgroupIfOwn(container);
+    const cgroup = this.#groups.own(container);
     if (!cgroup?.exists()) return;
     this.#watcher.watch(container.id, cgroup, () => this.#reached(container, cgroup, report));
   }
@@ -115,16 +105,12 @@ export class PidsIsolator implements Isolator {
 
   /** A nested container that shares is part of what its parent has. */
   #usage(container: Container, statistics: ResourceStatistics): void {
-    const cgroup = this.#cgroupIfOwn(container);
+    const cgroup = this.#groups.own(container);
     if (cgroup) Object.assign(statistics, readStatistics(cgroup));
   }
 
   async #cleanup(container: Container): Promise<void> {
     this.#watcher.stop(container.id);
     await this.#groups.remove(container);
-  }
-
-  #cgroupIfOwn(container: Container): Cgroup | undefined {
-    return ownsCgroups(container) ? this.#groups.cgroup(container) : undefined;
   }
 }
