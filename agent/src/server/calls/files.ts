@@ -1,21 +1,13 @@
 /** Calls that read sandboxes. */
 import { z } from '@caisson/plugin-sdk';
-import { accountNames, type Entry, listDirectory, readPiece } from '../files/listing.js';
+import { describeEntries, type Entry, listDirectory, readPiece } from '../files/listing.js';
 import { defineCall } from './call.js';
 
-function fileInfos(entries: readonly Entry[]) {
-  const user = accountNames('/etc/passwd');
-  const group = accountNames('/etc/group');
-  return entries.map(({ path, stat }) => ({
-    path,
-    nlink: stat.nlink,
-    size: stat.size,
-    mtime: { nanoseconds: Math.round(stat.mtimeMs) * 1e6 },
-    mode: stat.mode,
-    uid: user(stat.uid),
-    gid: group(stat.gid),
+const fileInfos = (entries: readonly Entry[]) =>
+  describeEntries(entries, ({ mtimeMs, mode }) => ({
+    mtime: { nanoseconds: Math.round(mtimeMs) * 1e6 },
+    mode,
   }));
-}
 
 const position = z.number().int().nonnegative();
 

@@ -11,6 +11,20 @@ export interface Entry {
   readonly stat: Stats;
 }
 
+/** As the answers have it; times and modes they say each in its own way. */
+export function describeEntries<T>(entries: readonly Entry[], more: (stat: Stats) => T) {
+  const user = accountNames('/etc/passwd');
+  const group = accountNames('/etc/group');
+  return entries.map(({ path, stat }) => ({
+    path,
+    nlink: stat.nlink,
+    size: stat.size,
+    ...more(stat),
+    uid: user(stat.uid),
+    gid: group(stat.gid),
+  }));
+}
+
 const MOST_ENTRIES = 10_000;
 
 /** Opens what the path names, for as long as `use` takes; `directory` is a path to it that nobody can exchange. */

@@ -4,7 +4,7 @@ import { posix } from 'node:path';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AgentContext, ReadyContext } from '../context.js';
 import { apiErrors } from '../errors.js';
-import { accountNames, listDirectory, modeText, readPiece } from '../files/listing.js';
+import { describeEntries, listDirectory, modeText, readPiece } from '../files/listing.js';
 import { openBeneath } from '../files/sandbox-file.js';
 import { resolvePath, virtualRoot } from '../files/virtual-path.js';
 import type { Route } from '../http/route.js';
@@ -31,17 +31,7 @@ function numberOf(query: unknown, name: string): number {
 
 const browse: Handler = async ({ query }, _reply, context) => {
   const entries = await listDirectory(pathOf(query), context as ReadyContext);
-  const user = accountNames('/etc/passwd');
-  const group = accountNames('/etc/group');
-  return entries.map(({ path, stat }) => ({
-    path,
-    nlink: stat.nlink,
-    size: stat.size,
-    mtime: stat.mtimeMs / 1000,
-    mode: modeText(stat.mode),
-    uid: user(stat.uid),
-    gid: group(stat.gid),
-  }));
+  return describeEntries(entries, ({ mtimeMs, mode }) => ({ mtime: mtimeMs / 1000, mode: modeText(mode) }));
 };
 
 const read: Handler = async ({ query }, _reply, context) => {
