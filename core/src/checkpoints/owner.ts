@@ -7,13 +7,14 @@
  * token of its own, and `takeover.<that>` continues the chain. After it has won, a contender reads the chain again: it may
  * have read `owner` long ago, and the chain it saw may be over.
  */
-import { linkSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { failpoint } from '@caisson/plugin-sdk/failpoint';
 import { coreErrors } from '../errors.js';
 import { randomHex } from '../random.js';
 import { bootId } from './boot-id.js';
 import { isAlive, ownMark, type ProcessMark } from './process-start.js';
+import { readIfThere } from './state-file.js';
 
 interface Claim extends ProcessMark {
   readonly token: string;
@@ -123,13 +124,8 @@ function linked(file: string, name: string): boolean {
 }
 
 function readClaim(file: string): Claim | undefined {
-  let text: string;
-  try {
-    text = readFileSync(file, 'utf8');
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
-    throw error;
-  }
+  const text = readIfThere(file);
+  if (text === undefined) return undefined;
   try {
     return JSON.parse(text);
   } catch {

@@ -63,14 +63,18 @@ export function syncDirectory(directory: string): void {
 
 /** Undefined if there is no such file. Throws what reading or `parse` throws. */
 export function readState<T>(file: string, parse: (content: unknown) => T): T | undefined {
-  let text: string;
+  const text = readIfThere(file);
+  return text === undefined ? undefined : parse(JSON.parse(text));
+}
+
+/** Undefined if there is no such file. */
+export function readIfThere(file: string): string | undefined {
   try {
-    text = readFileSync(file, 'utf8');
+    return readFileSync(file, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-  return parse(JSON.parse(text));
 }
 
 /** Renames a file that can't be read to `<file>.corrupt-<n>` and returns the new name. */
