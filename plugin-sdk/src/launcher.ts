@@ -14,6 +14,7 @@ export interface ContainerTerminal {
 
 /** A container's first process, held at the gate until `release`. */
 export interface ContainerProcess {
+  /** After `release` it may be another: what joins a pid namespace is a child of what stood at the gate. */
   readonly pid: number;
   /** Checkpointed by the core before the gate opens. */
   readonly state: LauncherState;

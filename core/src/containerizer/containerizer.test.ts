@@ -115,6 +115,16 @@ describe('a launch', () => {
     expect(kernel.of('web').isClosed).toBe(true);
   });
 
+  test('its pid is that after the release, which may start another process', async () => {
+    kernel.release = (process) => {
+      process.pid = 4242;
+    };
+    const containerizer = await start();
+    expect(await containerizer.launch('web', command)).toMatchObject({ pid: 4242 });
+    expect(containerizer.inspect('web')).toMatchObject({ pid: 4242 });
+    expect(await containerizer.status('web')).toMatchObject({ executor_pid: 4242 });
+  });
+
   test('tells its events, and times every tap', async () => {
     const containerizer = await start([
       fakeIsolator('acme/a', { prepare: () => undefined, cleanup: () => undefined }),

@@ -47,7 +47,7 @@ async function runSteps(core: Core, container: ManagedContainer): Promise<void> 
   writePendingRecord(container.place.runtimeDirectory, container.record());
   await failpoint('launch.checkpointed');
   container.state = 'ISOLATING';
-  core.emit({ type: 'state', id: container.id, state: 'ISOLATING', pid: container.process!.pid });
+  core.emit({ type: 'state', id: container.id, state: 'ISOLATING', pid: container.pid });
   await isolate(container);
   await failpoint('launch.isolated');
   watch(core, container);
@@ -59,7 +59,7 @@ async function runSteps(core: Core, container: ManagedContainer): Promise<void> 
   requireWanted(container);
   container.launching = undefined;
   container.state = 'RUNNING';
-  core.emit({ type: 'state', id: container.id, state: 'RUNNING', pid: container.process!.pid });
+  core.emit({ type: 'state', id: container.id, state: 'RUNNING', pid: container.pid });
   endWithProcess(core, container);
   await failpoint('launch.marked');
 }
@@ -149,7 +149,6 @@ async function fork(core: Core, container: ManagedContainer): Promise<void> {
   const started = await launcherStep(container, 'fork', () => generation.launcher.fork(view, plan!), endLate);
   container.process = started;
   container.launcherState = started.state;
-  container.pid = started.pid;
   requireWanted(container);
 }
 

@@ -62,7 +62,8 @@ export class ManagedContainer {
   state: ContainerState = 'PREPARING';
   resources: Readonly<Resources>;
   limits: Readonly<Resources>;
-  pid: number | undefined;
+  /** Of one that was recovered and whose process can't be reached. */
+  recordedPid: number | undefined;
   process: ContainerProcess | undefined;
   launcherState: LauncherState | undefined;
   /** Why its processes, of an earlier run, can't be reached: they may be alive, so nothing of it is undone. */
@@ -114,6 +115,11 @@ export class ManagedContainer {
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
+  }
+
+  /** Of the process as it is now: at the release it may become another, in a pid namespace that is joined. */
+  get pid(): number | undefined {
+    return this.process?.pid ?? this.recordedPid;
   }
 
   time(phase: keyof Timings, who: string, ms: number): void {

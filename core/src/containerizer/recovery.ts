@@ -96,7 +96,7 @@ async function adopt(
 ): Promise<void> {
   const { generation, launcher, id, view } = container;
   if (record && record.bootId !== bootId()) return;
-  container.pid = record?.pid;
+  container.recordedPid = record?.pid;
   container.launcherState = record?.launcherState;
   if (launcher !== generation.launcherName) {
     setUnreachable(
@@ -112,7 +112,8 @@ async function adopt(
     container.process = await within(adopting, ms, () =>
       coreErrors.LAUNCHER_TIMED_OUT(launcher, 'take up', id, ms),
     );
-    container.pid = container.process?.pid;
+    // The process says it, or there is none and the number is anybody's.
+    container.recordedPid = undefined;
   } catch (error) {
     setUnreachable(core, container, `it cannot be taken up: ${messageOf(error)}`);
   }

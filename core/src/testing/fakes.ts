@@ -64,7 +64,7 @@ export class FakeProcess implements ContainerProcess {
 
   constructor(
     readonly kernel: FakeKernel,
-    readonly pid: number,
+    public pid: number,
     readonly containerId: string,
   ) {
     this.state = { pid };
