@@ -3,3 +3,4 @@ export { type ContainerOverrides, fakeContainer, fakePlan, TemporaryHost } from 
 export { type LogLine, ManualClock, MemoryCheckpoints, RecordingLogger } from './fake-services.js';
 export type { TestRunner } from './runner.js';
 export { StartedIsolator, type StartOptions, type TapInfo } from './started-isolator.js';
+export { type TestCommand, TestContainers, type TestProcess, type Watched } from './test-containers.js';

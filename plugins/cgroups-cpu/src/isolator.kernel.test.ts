@@ -1,14 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Cgroup, type Hierarchy, Cgroups as HostCgroups } from '@caisson/linux/cgroups';
 import { GatedProcess, needs, withCensus } from '@caisson/linux/testing';
-import { Cgroups, type Container, LaunchPlan, type ResourceStatistics } from '@caisson/plugin-sdk';
-import {
-  type ContainerOverrides,
-  describeIsolatorContract,
-  StartedIsolator,
-  type StartOptions,
-  TemporaryHost,
-} from '@caisson/plugin-sdk/testing';
+import { Cgroups, type Container, LaunchPlan } from '@caisson/plugin-sdk';
+import { describeIsolatorContract, type StartedIsolator, TestContainers } from '@caisson/plugin-sdk/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import plugin from './index.js';
 
@@ -19,53 +13,28 @@ const host = plugin.isolators?.[0]?.requires?.host;
 const kernelTest = needs(test, { root: true, host: () => host?.() });
 const version = process.getuid?.() === 0 ? cgroups.find('cpu')?.version : undefined;
 
-let directories: TemporaryHost;
-const started: GatedProcess[] = [];
-const containers: [StartedIsolator, Container][] = [];
+const containers = new TestContainers({ plugin, services, options: { root: ROOT } }, GatedProcess.start);
 
 beforeAll(() => {
-  directories = new TemporaryHost();
+  containers.open();
 });
 afterAll(() => {
-  directories.remove();
+  containers.remove();
   cgroups.close();
 });
 afterEach(async () => {
-  for (const each of started.splice(0)) await each.kill();
-  for (const [isolator, container] of containers.splice(0).reverse())
-    await isolator.call('cleanup', container);
+  await containers.endAll();
   cgroups.close();
 });
 withCensus({ reapOrphans: true });
 
-const isolatorWith = (options: object = {}, before?: StartedIsolator): StartedIsolator =>
-  new StartedIsolator(
-    { plugin, services, options: { root: ROOT, ...options } } satisfies StartOptions,
-    before?.checkpoints,
-  );
-
-/** A container at its gate. */
-async function launch(isolator: StartedIsolator, command: string, overrides: ContainerOverrides = {}) {
-  const prepared = directories.container(overrides);
-  containers.push([isolator, prepared]);
-  const plan = await isolator.prepare(prepared);
-  const process = await GatedProcess.start(command);
-  started.push(process);
-  const container = directories.container({ ...overrides, pid: process.pid });
-  await isolator.call('isolate', container, process.pid);
-  return { container, process, plan };
-}
-
-async function usage(isolator: StartedIsolator, container: Container): Promise<ResourceStatistics> {
-  const statistics = { timestamp: 0 };
-  await isolator.call('usage', container, statistics);
-  return statistics;
-}
-
 /** Processors that it kept busy over a while. */
 async function cpusUsed(isolator: StartedIsolator, container: Container, ms: number): Promise<number> {
   const spent = async () => {
-    const { cpus_user_time_secs = 0, cpus_system_time_secs = 0 } = await usage(isolator, container);
+    const { cpus_user_time_secs = 0, cpus_system_time_secs = 0 } = await containers.usage(
+      isolator,
+      container,
+    );
     return cpus_user_time_secs + cpus_system_time_secs;
   };
   const [before, begin] = [await spent(), performance.now()];
@@ -100,27 +69,37 @@ describeIsolatorContract({
 
 describe('the cpus of a container', () => {
   kernelTest('are a share, and with a limit 50 ms of each 100 ms for 0.5 cpus', async () => {
-    const isolator = isolatorWith();
-    await launch(isolator, 'sleep 1000', { id: 'web', resources: { cpus: 0.25 }, limits: { cpus: 0.5 } });
+    const isolator = containers.isolator();
+    await containers.launch(isolator, 'sleep 1000', {
+      id: 'web',
+      resources: { cpus: 0.25 },
+      limits: { cpus: 0.5 },
+    });
     expect(figures('web')).toEqual({ share: 0.25, quota: 50_000, period: '100000' });
   });
 
   kernelTest('are a share alone without a limit, and as the kernel has it without a request', async () => {
-    const isolator = isolatorWith();
-    await launch(isolator, 'sleep 1000', { id: 'web', resources: { cpus: 2 } });
-    await launch(isolator, 'sleep 1000', { id: 'other' });
+    const isolator = containers.isolator();
+    await containers.launch(isolator, 'sleep 1000', { id: 'web', resources: { cpus: 2 } });
+    await containers.launch(isolator, 'sleep 1000', { id: 'other' });
     expect(figures('web')).toMatchObject({ share: 2, quota: -1 });
     expect(figures('other')).toMatchObject({ share: 1, quota: -1 });
   });
 
   kernelTest('are limited to the request with enableCfs', async () => {
-    await launch(isolatorWith({ enableCfs: true }), 'sleep 1000', { id: 'web', resources: { cpus: 0.2 } });
+    await containers.launch(containers.isolator({ enableCfs: true }), 'sleep 1000', {
+      id: 'web',
+      resources: { cpus: 0.2 },
+    });
     expect(figures('web')).toMatchObject({ quota: 20_000 });
   });
 
   kernelTest('change while it runs; what an update does not name stays', async () => {
-    const isolator = isolatorWith();
-    const { container } = await launch(isolator, 'sleep 1000', { id: 'web', resources: { cpus: 0.5 } });
+    const isolator = containers.isolator();
+    const { container } = await containers.launch(isolator, 'sleep 1000', {
+      id: 'web',
+      resources: { cpus: 0.5 },
+    });
     await isolator.call('update', container, { cpus: 1.5 }, { cpus: 1.75 });
     expect(figures('web')).toMatchObject({ share: 1.5, quota: 175_000 });
     await isolator.call('update', container, { mem: 64 }, {});
@@ -130,9 +109,9 @@ describe('the cpus of a container', () => {
   });
 
   kernelTest('hold a busy loop to 0.5 of a processor, within 10 %, and the statistics say so', async () => {
-    const isolator = isolatorWith();
+    const isolator = containers.isolator();
     // A share that beats whatever else runs here: the limit is what is measured.
-    const { container, process } = await launch(isolator, 'while :; do :; done', {
+    const { container, process } = await containers.launch(isolator, 'while :; do :; done', {
       id: 'web',
       resources: { cpus: 100 },
       limits: { cpus: 0.5 },
@@ -146,7 +125,7 @@ describe('the cpus of a container', () => {
     }
     expect(Math.max(...measured)).toBeGreaterThan(0.45);
     expect(Math.max(...measured)).toBeLessThan(0.55);
-    const after = await usage(isolator, container);
+    const after = await containers.usage(isolator, container);
     expect(after).toMatchObject({ cpus_limit: 0.5, cpus_soft_limit: 100 });
     expect(after.cpus_nr_periods).toBeGreaterThan(25);
     expect(after.cpus_nr_throttled).toBeGreaterThan(10);
@@ -154,23 +133,23 @@ describe('the cpus of a container', () => {
   });
 
   kernelTest('used by a child that has ended stay in the figures', async () => {
-    const isolator = isolatorWith({ countProcesses: true });
-    const { container, process } = await launch(
+    const isolator = containers.isolator({ countProcesses: true });
+    const { container, process } = await containers.launch(
       isolator,
       `sh -c 'i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done'; echo done; exec sleep 1000`,
       { id: 'web' },
     );
     process.release();
     await process.output(/done/);
-    const { cpus_user_time_secs, processes, threads } = await usage(isolator, container);
+    const { cpus_user_time_secs, processes, threads } = await containers.usage(isolator, container);
     expect(cpus_user_time_secs).toBeGreaterThan(0.02);
     expect([processes, threads]).toEqual([1, 1]);
   });
 
   kernelTest('without a limit and an option: neither throttling figures nor counts', async () => {
-    const isolator = isolatorWith();
-    const { container } = await launch(isolator, 'sleep 1000', { id: 'web' });
-    const statistics = await usage(isolator, container);
+    const isolator = containers.isolator();
+    const { container } = await containers.launch(isolator, 'sleep 1000', { id: 'web' });
+    const statistics = await containers.usage(isolator, container);
     expect(Object.keys(statistics).sort()).toEqual([
       'cpus_system_time_secs',
       'cpus_user_time_secs',
@@ -181,12 +160,12 @@ describe('the cpus of a container', () => {
 
 describe('a nested container', () => {
   kernelTest('shares the cpus of its parent, and cannot be updated alone', async () => {
-    const isolator = isolatorWith();
-    const parent = await launch(isolator, 'sleep 1000', { id: 'web', resources: { cpus: 0.5 } });
-    const { container, process } = await launch(isolator, 'sleep 1000', { id: 'web.a' });
+    const isolator = containers.isolator();
+    const parent = await containers.launch(isolator, 'sleep 1000', { id: 'web', resources: { cpus: 0.5 } });
+    const { container, process } = await containers.launch(isolator, 'sleep 1000', { id: 'web.a' });
     const path = version === 2 ? 'web/mesos/a/leaf' : 'web';
     expect(cgroupOf(process.pid).path).toBe(`${ROOT}/${path}`);
-    expect(await usage(isolator, container)).toEqual({ timestamp: 0 });
+    expect(await containers.usage(isolator, container)).toEqual({ timestamp: 0 });
     await expect(isolator.call('update', container, { cpus: 1 }, {})).rejects.toMatchObject({
       code: 'SHARES_PARENTS_CPUS',
       kind: 'conflict',
@@ -197,23 +176,30 @@ describe('a nested container', () => {
   });
 
   kernelTest('has cpus of its own if it asks for that', async () => {
-    const isolator = isolatorWith();
-    await launch(isolator, 'sleep 1000', { id: 'web', resources: { cpus: 1 }, limits: { cpus: 1 } });
+    const isolator = containers.isolator();
+    await containers.launch(isolator, 'sleep 1000', {
+      id: 'web',
+      resources: { cpus: 1 },
+      limits: { cpus: 1 },
+    });
     const config = { shareCgroups: false };
     const resources = { cpus: 0.25 };
-    await launch(isolator, 'sleep 1000', { id: 'web.a', config, resources, limits: resources });
+    await containers.launch(isolator, 'sleep 1000', { id: 'web.a', config, resources, limits: resources });
     expect(figures('web/mesos/a')).toMatchObject({ share: 0.25, quota: 25_000 });
   });
 });
 
 describe('a restart of the agent', () => {
   kernelTest('changes nothing of a container, also with another cgroups root', async () => {
-    const before = isolatorWith();
-    const { container } = await launch(before, 'sleep 1000', { id: 'web', resources: { cpus: 0.5 } });
-    const after = isolatorWith({ root: `${ROOT}-2` }, before);
+    const before = containers.isolator();
+    const { container } = await containers.launch(before, 'sleep 1000', {
+      id: 'web',
+      resources: { cpus: 0.5 },
+    });
+    const after = containers.isolator({ root: `${ROOT}-2` }, before);
     await after.call('recover', { containers: [container], orphans: [] });
     expect(after.log.lines).toEqual([]);
-    expect(await usage(after, container)).toMatchObject({ cpus_soft_limit: 0.5 });
+    expect(await containers.usage(after, container)).toMatchObject({ cpus_soft_limit: 0.5 });
     await after.call('update', container, { cpus: 0.75 }, {});
     expect(figures('web')).toMatchObject({ share: 0.75 });
     await after.call('cleanup', container);
@@ -221,16 +207,18 @@ describe('a restart of the agent', () => {
   });
 
   kernelTest('tells of a cgroup that is gone', async () => {
-    const isolator = isolatorWith();
-    await isolator.call('recover', { containers: [directories.container({ id: 'lost' })], orphans: ['x'] });
+    const isolator = containers.isolator();
+    await isolator.call('recover', {
+      containers: [containers.host.container({ id: 'lost' })],
+      orphans: ['x'],
+    });
     expect(isolator.log.lines[0]).toMatchObject({ level: 'warn', fields: { container: 'lost' } });
   });
 });
 
 kernelTest('a container with a root filesystem sees its own cgroup, read-only', async () => {
-  const isolator = isolatorWith();
-  const container = directories.container({ id: 'web' });
-  containers.push([isolator, container]);
+  const isolator = containers.isolator();
+  const container = containers.container(isolator, { id: 'web' });
   const tmpfs = { type: 'tmpfs', target: '/sys/fs/cgroup', flags: [] };
   const plan = await isolator.prepare(container, new LaunchPlan({ argv: ['true'], mounts: [tmpfs] }));
   const hierarchy = cgroups.find('cpu') as Hierarchy;

@@ -3,12 +3,12 @@ import { totalmem } from 'node:os';
 import { join } from 'node:path';
 import { type Cgroup, type Hierarchy, Cgroups as HostCgroups } from '@caisson/linux/cgroups';
 import { GatedProcess, needs, withCensus } from '@caisson/linux/testing';
-import { Cgroups, type Container, type Limitation, type ResourceStatistics } from '@caisson/plugin-sdk';
+import { Cgroups } from '@caisson/plugin-sdk';
 import {
   type ContainerOverrides,
   describeIsolatorContract,
-  StartedIsolator,
-  TemporaryHost,
+  type StartedIsolator,
+  TestContainers,
 } from '@caisson/plugin-sdk/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import plugin from './index.js';
@@ -36,27 +36,20 @@ const holding = (mib: number) => [
   `x = b'x' * (${mib} << 20); print('ready', flush=True); input()`,
 ];
 
-let directories: TemporaryHost;
-const started: GatedProcess[] = [];
-const containers: [StartedIsolator, Container][] = [];
+const containers = new TestContainers({ plugin, services, options: { root: ROOT } }, GatedProcess.start);
 
 beforeAll(() => {
-  directories = new TemporaryHost();
+  containers.open();
 });
 afterAll(() => {
-  directories.remove();
+  containers.remove();
   cgroups.close();
 });
 afterEach(async () => {
-  for (const each of started.splice(0)) await each.kill();
-  for (const [isolator, container] of containers.splice(0).reverse())
-    await isolator.call('cleanup', container);
+  await containers.endAll();
   cgroups.close();
 });
 withCensus({ reapOrphans: true });
-
-const isolatorWith = (options: object = {}, before?: StartedIsolator): StartedIsolator =>
-  new StartedIsolator({ plugin, services, options: { root: ROOT, ...options } }, before?.checkpoints);
 
 /** A container at its gate, watched. */
 async function launch(
@@ -64,34 +57,8 @@ async function launch(
   command: string | readonly string[],
   overrides: ContainerOverrides = {},
 ) {
-  const prepared = directories.container(overrides);
-  containers.push([isolator, prepared]);
-  const plan = await isolator.prepare(prepared);
-  const process = await GatedProcess.start(command);
-  started.push(process);
-  const container = directories.container({ ...overrides, pid: process.pid });
-  await isolator.call('isolate', container, process.pid);
-  const { limitations, limitation } = await watch(isolator, container);
-  return { container, process, plan, limitations, limitation };
-}
-
-async function watch(isolator: StartedIsolator, container: Container) {
-  const limitations: Limitation[] = [];
-  let report = (_: Limitation): void => {};
-  const limitation = new Promise<Limitation>((resolve) => {
-    report = (each) => {
-      limitations.push(each);
-      resolve(each);
-    };
-  });
-  await isolator.call('watch', container, (each: Limitation) => report(each));
-  return { limitations, limitation };
-}
-
-async function usage(isolator: StartedIsolator, container: Container): Promise<ResourceStatistics> {
-  const statistics = { timestamp: 0 };
-  await isolator.call('usage', container, statistics);
-  return statistics;
+  const launched = await containers.launch(isolator, command, overrides);
+  return { ...launched, ...(await containers.watch(isolator, launched.container)) };
 }
 
 const cgroupAt = (path: string): Cgroup => (cgroups.find('memory') as Hierarchy).cgroup(`${ROOT}/${path}`);
@@ -118,7 +85,7 @@ describeIsolatorContract({
 
 describe('out of memory', () => {
   kernelTest('a process that takes 128 MiB of 64 is killed, and the limitation has the figures', async () => {
-    const isolator = isolatorWith();
+    const isolator = containers.isolator();
     const { process, limitation } = await launch(isolator, taking(128), LIMITED);
     process.release();
     const { reason, message, resources } = await limitation;
@@ -133,11 +100,11 @@ describe('out of memory', () => {
   });
 
   kernelTest('one that takes 32 MiB lives, and its use is told', async () => {
-    const isolator = isolatorWith();
+    const isolator = containers.isolator();
     const { process, limitations, container } = await launch(isolator, holding(32), LIMITED);
     process.release();
     await process.output(/ready/);
-    const statistics = await usage(isolator, container);
+    const statistics = await containers.usage(isolator, container);
     expect(statistics.mem_rss_bytes).toBeGreaterThan(32 * MIB);
     expect(statistics.mem_total_bytes).toBeGreaterThanOrEqual(statistics.mem_rss_bytes as number);
     expect(statistics).toMatchObject({
@@ -161,7 +128,7 @@ describe('out of memory', () => {
   });
 
   kernelTest('is told once, at the latest by cleanup: the end may be known before the event', async () => {
-    const isolator = isolatorWith();
+    const isolator = containers.isolator();
     const { process, container, limitations } = await launch(
       isolator,
       'exec dd if=/dev/zero of=/dev/null bs=128M count=1',
@@ -175,20 +142,20 @@ describe('out of memory', () => {
   });
 
   kernelTest('while the agent is away is told when it is back', async () => {
-    const before = isolatorWith();
+    const before = containers.isolator();
     const { process, container } = await launch(before, taking(128), LIMITED);
     process.release();
     await process.output(/survived/);
-    const after = isolatorWith({}, before);
+    const after = containers.isolator({}, before);
     await after.call('recover', { containers: [container], orphans: [] });
-    const { limitations } = await watch(after, container);
+    const { limitations } = await containers.watch(after, container);
     expect(limitations).toHaveLength(1);
     await after.call('cleanup', container);
     expect(limitations).toHaveLength(1);
   });
 
   kernelTest('in a nested container with a limit of its own is not told of its parent', async () => {
-    const isolator = isolatorWith();
+    const isolator = containers.isolator();
     const parent = await launch(isolator, 'sleep 1000', { id: 'web', resources: { mem: 256 } });
     const config = { shareCgroups: false };
     const nested = await launch(isolator, taking(128), { id: 'web.a', config, resources: { mem: 64 } });
@@ -203,18 +170,18 @@ describe('out of memory', () => {
 
 describe('limits', () => {
   kernelTest('are soft as requested and hard as limited, at least 32 MB', async () => {
-    const isolator = isolatorWith();
+    const isolator = containers.isolator();
     await launch(isolator, 'true', { id: 'a', resources: { mem: 64 }, limits: { mem: 128 } });
     await launch(isolator, 'true', { id: 'b', resources: { mem: 8 } });
     const { container } = await launch(isolator, 'true', { id: 'c' });
     expect(limits('a')).toEqual({ soft: 64 * MIB, hard: 128 * MIB });
     expect(limits('b')).toEqual({ soft: 32 * MIB, hard: 32 * MIB });
     expect(limits('c').hard).toBe(Number.POSITIVE_INFINITY);
-    expect((await usage(isolator, container)).mem_limit_bytes).toBe(totalmem());
+    expect((await containers.usage(isolator, container)).mem_limit_bytes).toBe(totalmem());
   });
 
   kernelTest('are raised while it runs, the hard one never lowered', async () => {
-    const isolator = isolatorWith();
+    const isolator = containers.isolator();
     const { container } = await launch(isolator, 'true', LIMITED);
     await isolator.call('update', container, { mem: 128 }, {});
     expect(limits('web')).toEqual({ soft: 128 * MIB, hard: 128 * MIB });
@@ -227,7 +194,7 @@ describe('limits', () => {
   });
 
   kernelTest('below what is in use are refused, with the figures', async () => {
-    const isolator = isolatorWith();
+    const isolator = containers.isolator();
     const { container, process } = await launch(isolator, holding(48), { id: 'web' });
     process.release();
     await process.output(/ready/);
@@ -239,18 +206,20 @@ describe('limits', () => {
   });
 
   kernelTest('of swap too: the sum in version 1, none in version 2', async () => {
-    const isolator = isolatorWith({ limitSwap: true });
+    const isolator = containers.isolator({ limitSwap: true });
     const { container } = await launch(isolator, 'true', LIMITED);
     const file = version === 2 ? 'memory.swap.max' : 'memory.memsw.limit_in_bytes';
     const swap = () => cgroupAt('web').readNumber(file);
     expect(swap()).toBe(version === 2 ? 0 : 64 * MIB);
     await isolator.call('update', container, { mem: 128 }, {});
     expect(swap()).toBe(version === 2 ? 0 : 128 * MIB);
-    expect(await usage(isolator, container)).toMatchObject({ mem_total_memsw_bytes: expect.any(Number) });
+    expect(await containers.usage(isolator, container)).toMatchObject({
+      mem_total_memsw_bytes: expect.any(Number),
+    });
   });
 
   kernelTest('burstable: the kernel takes it first when the host runs out of memory', async () => {
-    const isolator = isolatorWith();
+    const isolator = containers.isolator();
     const bursting = { resources: { mem: 64 }, limits: { mem: 128 } };
     const { plan } = await launch(isolator, 'true', { id: 'a', ...bursting });
     expect(plan.data.oomScoreAdj).toBe(1000 - Math.floor((1000 * 64 * MIB) / totalmem()));
@@ -261,34 +230,34 @@ describe('limits', () => {
 });
 
 v1Test('pressure is counted', async () => {
-  const isolator = isolatorWith();
+  const isolator = containers.isolator();
   // More files than fit, again and again: the kernel reclaims their pages.
   const command = 'while :; do head -c 96M /dev/zero > "$0"; echo round; done';
-  const file = join(directories.directory, 'pages');
+  const file = join(containers.host.directory, 'pages');
   const { process, container } = await launch(isolator, ['sh', '-c', command, file], {
     id: 'web',
     resources: { mem: 32 },
   });
-  expect((await usage(isolator, container)).mem_low_pressure_counter).toBe(0);
+  expect((await containers.usage(isolator, container)).mem_low_pressure_counter).toBe(0);
   process.release();
   await process.output(/round/);
   await process.kill();
   rmSync(file);
-  expect((await usage(isolator, container)).mem_low_pressure_counter).toBeGreaterThan(0);
-  const silent = isolatorWith({ pressureCounters: false });
-  await watch(silent, container);
-  expect((await usage(silent, container)).mem_low_pressure_counter).toBeUndefined();
+  expect((await containers.usage(isolator, container)).mem_low_pressure_counter).toBeGreaterThan(0);
+  const silent = containers.isolator({ pressureCounters: false });
+  await containers.watch(silent, container);
+  expect((await containers.usage(silent, container)).mem_low_pressure_counter).toBeUndefined();
   await silent.call('cleanup', container);
 });
 
 describe('a nested container', () => {
   kernelTest('shares the memory of its parent, and cannot be updated alone', async () => {
-    const isolator = isolatorWith();
+    const isolator = containers.isolator();
     await launch(isolator, 'sleep 1000', LIMITED);
     const { container, process, limitations } = await launch(isolator, 'sleep 1000', { id: 'web.a' });
     const path = version === 2 ? 'web/mesos/a/leaf' : 'web';
     expect(readFileSync(`/proc/${process.pid}/cgroup`, 'utf8')).toContain(`/${ROOT}/${path}\n`);
-    expect(await usage(isolator, container)).toEqual({ timestamp: 0 });
+    expect(await containers.usage(isolator, container)).toEqual({ timestamp: 0 });
     await expect(isolator.call('update', container, { mem: 1 }, {})).rejects.toMatchObject({
       code: 'SHARES_PARENTS_MEMORY',
     });

@@ -7,8 +7,8 @@ import { Cgroups, type Container, type ContainerStatus } from '@caisson/plugin-s
 import {
   type ContainerOverrides,
   describeIsolatorContract,
-  StartedIsolator,
-  TemporaryHost,
+  type StartedIsolator,
+  TestContainers,
 } from '@caisson/plugin-sdk/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, jest, test } from '@jest/globals';
 import plugin from './index.js';
@@ -27,10 +27,8 @@ const packetTest = needs(test, {
 
 const PRIMARY = { primaryHandle: '0x0010' };
 
-let directories: TemporaryHost;
 let mountedByUs = false;
-const started: GatedProcess[] = [];
-const containers: [StartedIsolator, Container][] = [];
+const containers = new TestContainers({ plugin, services, options: { root: ROOT } }, GatedProcess.start);
 
 const hierarchy = (): Hierarchy => cgroups.find('net_cls') as Hierarchy;
 const cgroupAt = (path: string): Cgroup => hierarchy().cgroup(`${ROOT}/${path}`);
@@ -43,44 +41,30 @@ function hasMatch(): boolean {
 }
 
 beforeAll(() => {
-  directories = new TemporaryHost();
+  containers.open();
   if (!possible) return;
   // The tests mount it once, as a host has it mounted, so that each test leaves the mount table as it was.
   mountedByUs = cgroups.find('net_cls') === undefined;
   cgroups.ensure('net_cls');
 });
 afterAll(() => {
-  directories.remove();
+  containers.remove();
   const mountPoint = mountedByUs ? cgroups.find('net_cls')?.mountPoint : undefined;
   cgroups.close();
   if (mountPoint) umount(mountPoint);
 });
 afterEach(async () => {
-  for (const each of started.splice(0)) await each.kill();
-  for (const [isolator, container] of containers.splice(0).reverse())
-    await isolator.call('cleanup', container);
+  await containers.endAll();
   cgroups.close();
 });
 withCensus({ reapOrphans: true });
 
-const isolatorWith = (options: object = {}, before?: StartedIsolator): StartedIsolator =>
-  new StartedIsolator({ plugin, services, options: { root: ROOT, ...options } }, before?.checkpoints);
-
 /** A container at its gate. */
-async function launch(
+const launch = (
   isolator: StartedIsolator,
   overrides: ContainerOverrides = {},
   command: string | readonly string[] = 'sleep 1000',
-) {
-  const prepared = directories.container(overrides);
-  containers.push([isolator, prepared]);
-  const plan = await isolator.prepare(prepared);
-  const process = await GatedProcess.start(command);
-  started.push(process);
-  const container = directories.container({ ...overrides, pid: process.pid });
-  await isolator.call('isolate', container, process.pid);
-  return { container, process, plan };
-}
+) => containers.launch(isolator, command, overrides);
 
 async function statusOf(isolator: StartedIsolator, container: Container): Promise<ContainerStatus> {
   const status: ContainerStatus = { container_id: container.id };
@@ -98,7 +82,7 @@ describeIsolatorContract({ plugin, services, options: { root: ROOT, ...PRIMARY }
 
 describe('C1: a container', () => {
   kernelTest('has its class, then its process, both read back from the kernel', async () => {
-    const isolator = isolatorWith(PRIMARY);
+    const isolator = containers.isolator(PRIMARY);
     const { container, process } = await launch(isolator, { id: 'web' });
     expect(classidAt('web')).toBe(0x100001);
     expect(cgroupAt('web').pids()).toEqual([process.pid]);
@@ -110,24 +94,22 @@ describe('C1: a container', () => {
   });
 
   kernelTest('has the class before it has a process', async () => {
-    const isolator = isolatorWith(PRIMARY);
-    const container = directories.container({ id: 'web' });
-    containers.push([isolator, container]);
+    const isolator = containers.isolator(PRIMARY);
+    const container = containers.container(isolator, { id: 'web' });
     await isolator.prepare(container);
     expect([classidAt('web'), cgroupAt('web').pids()]).toEqual([0x100001, []]);
   });
 
   kernelTest('does not get to the gate if its process is gone', async () => {
-    const isolator = isolatorWith(PRIMARY);
-    const container = directories.container({ id: 'web' });
-    containers.push([isolator, container]);
+    const isolator = containers.isolator(PRIMARY);
+    const container = containers.container(isolator, { id: 'web' });
     await isolator.prepare(container);
     await expect(isolator.call('isolate', container, 0x7ffffffe)).rejects.toMatchObject({ code: 'ESRCH' });
   });
 
   kernelTest('is not the owner of its cgroup, also as a user: it could make one with any class', async () => {
     const user = { uid: 54321, gid: 54321, supplementaryGids: [] };
-    await launch(isolatorWith(PRIMARY), { id: 'web', user });
+    await launch(containers.isolator(PRIMARY), { id: 'web', user });
     const mkdir = spawnSync(
       'setpriv',
       ['--reuid=54321', '--regid=54321', '--clear-groups', 'mkdir', `${cgroupAt('web')}/own`],
@@ -139,9 +121,8 @@ describe('C1: a container', () => {
 
 describe('handles', () => {
   kernelTest('are given lowest first, and again only once the cgroup is gone', async () => {
-    const isolator = isolatorWith({ ...PRIMARY, secondaryHandles: '5,7', destroyTimeout: '30ms' });
-    const stays = directories.container({ id: 'a' });
-    containers.push([isolator, stays]);
+    const isolator = containers.isolator({ ...PRIMARY, secondaryHandles: '5,7', destroyTimeout: '30ms' });
+    const stays = containers.container(isolator, { id: 'a' });
     await isolator.prepare(stays);
     const { container } = await launch(isolator, { id: 'b' });
     expect(['a', 'b'].map(classidAt)).toEqual([0x100005, 0x100006]);
@@ -161,7 +142,7 @@ describe('handles', () => {
   });
 
   kernelTest('that are all in use are a clear error of the launch, which leaves nothing', async () => {
-    const isolator = isolatorWith({ ...PRIMARY, secondaryHandles: '1,2' });
+    const isolator = containers.isolator({ ...PRIMARY, secondaryHandles: '1,2' });
     const { container } = await launch(isolator, { id: 'a' });
     await launch(isolator, { id: 'b' });
     await expect(launch(isolator, { id: 'c' })).rejects.toMatchObject({
@@ -170,14 +151,14 @@ describe('handles', () => {
       message: expect.stringContaining('all 2 of primary 0x0010 are in use'),
     });
     expect(cgroupAt('c').exists()).toBe(false);
-    await isolator.call('cleanup', directories.container({ id: 'c' }));
+    await isolator.call('cleanup', containers.host.container({ id: 'c' }));
     await isolator.call('cleanup', container);
     await launch(isolator, { id: 'd' });
     expect(classidAt('d')).toBe(0x100001);
   });
 
   kernelTest('may be asked for', async () => {
-    const isolator = isolatorWith(PRIMARY);
+    const isolator = containers.isolator(PRIMARY);
     await launch(isolator, { id: 'a', config: { netClsClassid: 0x100777 } });
     expect(classidAt('a')).toBe(0x100777);
     await expect(launch(isolator, { id: 'b', config: { netClsClassid: 0x100777 } })).rejects.toMatchObject({
@@ -186,12 +167,15 @@ describe('handles', () => {
     await expect(launch(isolator, { id: 'c', config: { netClsClassid: 0x110001 } })).rejects.toMatchObject({
       code: 'HANDLE_NOT_IN_POOL',
     });
-    const unmanaged = launch(isolatorWith(), { id: 'd', config: { netClsClassid: 0x100001 } });
+    const unmanaged = launch(containers.isolator(), { id: 'd', config: { netClsClassid: 0x100001 } });
     await expect(unmanaged).rejects.toMatchObject({ code: 'HANDLES_NOT_MANAGED' });
   });
 
   kernelTest('of other agents and of operators are not given, until their cgroups are gone', async () => {
-    const [ours, theirs] = [isolatorWith(PRIMARY), isolatorWith({ ...PRIMARY, root: `${ROOT}-2` })];
+    const [ours, theirs] = [
+      containers.isolator(PRIMARY),
+      containers.isolator({ ...PRIMARY, root: `${ROOT}-2` }),
+    ];
     const operators = hierarchy().cgroup('caisson-operator/deep');
     operators.create();
     operators.write('net_cls.classid', 0x100001);
@@ -211,7 +195,7 @@ describe('handles', () => {
   });
 
   kernelTest('are distinct where two agents launch at once', async () => {
-    const agents = [isolatorWith(PRIMARY), isolatorWith({ ...PRIMARY, root: `${ROOT}-2` })];
+    const agents = [containers.isolator(PRIMARY), containers.isolator({ ...PRIMARY, root: `${ROOT}-2` })];
     const ids = Array.from({ length: 20 }, (_, index) => `c${index}`);
     const all = await Promise.all(agents.flatMap((agent) => ids.map((id) => launch(agent, { id }))));
     const classes = await Promise.all(
@@ -221,27 +205,27 @@ describe('handles', () => {
   });
 
   kernelTest('of 300 real containers are distinct, read back from the kernel', async () => {
-    const isolator = isolatorWith(PRIMARY);
+    const isolator = containers.isolator(PRIMARY);
     const ids = Array.from({ length: 300 }, (_, index) => `c${index}`);
     for (let at = 0; at < ids.length; at += 20)
       await Promise.all(ids.slice(at, at + 20).map((id) => launch(isolator, { id })));
     const classes = ids.map(classidAt);
     expect(new Set(classes).size).toBe(300);
     expect(Math.max(...classes)).toBe(0x10012c);
-    for (const [index, { pid }] of started.entries())
+    for (const [index, { pid }] of containers.processes.entries())
       expect([index, hierarchy().cgroupOf(pid)?.path.startsWith(`${ROOT}/c`)]).toEqual([index, true]);
   });
 });
 
 describe('without a primary handle', () => {
   kernelTest('a container has a cgroup and no class, until an operator writes one', async () => {
-    const isolator = isolatorWith();
+    const isolator = containers.isolator();
     const { container, process } = await launch(isolator, { id: 'web' });
     expect(cgroupAt('web').pids()).toEqual([process.pid]);
     expect(await statusOf(isolator, container)).toEqual({ container_id: 'web' });
     cgroupAt('web').write('net_cls.classid', 0x50007);
     expect(await classOf(isolator, container)).toBe(0x50007);
-    const after = isolatorWith({}, isolator);
+    const after = containers.isolator({}, isolator);
     await after.call('recover', { containers: [container], orphans: [] });
     expect(await classOf(after, container)).toBe(0x50007);
   });
@@ -249,7 +233,7 @@ describe('without a primary handle', () => {
 
 describe('a nested container', () => {
   kernelTest('shares class and cgroup of its root, and leaves them alone at its end', async () => {
-    const isolator = isolatorWith(PRIMARY);
+    const isolator = containers.isolator(PRIMARY);
     const parent = await launch(isolator, { id: 'web' });
     const { container, process } = await launch(isolator, { id: 'web.a' });
     const deeper = await launch(isolator, { id: 'web.a.b' });
@@ -267,7 +251,7 @@ describe('a nested container', () => {
   });
 
   kernelTest('has its own if it asks for that', async () => {
-    const isolator = isolatorWith(PRIMARY);
+    const isolator = containers.isolator(PRIMARY);
     await launch(isolator, { id: 'web' });
     const { container } = await launch(isolator, { id: 'web.a', config: { shareCgroups: false } });
     expect([classidAt('web'), classidAt('web/mesos/a')]).toEqual([0x100001, 0x100002]);
@@ -279,10 +263,10 @@ describe('a nested container', () => {
 
 describe('a restart of the agent', () => {
   kernelTest('gives no handle of a running container to another', async () => {
-    const before = isolatorWith(PRIMARY);
+    const before = containers.isolator(PRIMARY);
     const running = [await launch(before, { id: 'a' }), await launch(before, { id: 'b' })];
     await before.call('cleanup', running[0]!.container);
-    const after = isolatorWith(PRIMARY, before);
+    const after = containers.isolator(PRIMARY, before);
     await after.call('recover', { containers: [running[1]!.container], orphans: [] });
     await launch(after, { id: 'c' });
     await launch(after, { id: 'd' });
@@ -297,9 +281,9 @@ describe('a restart of the agent', () => {
     ['a narrower range', { ...PRIMARY, secondaryHandles: '0x0100,0x0200' }],
     ['classes that are not managed any more', {}],
   ])('with %s leaves running containers their classes', async (_, options) => {
-    const before = isolatorWith(PRIMARY);
+    const before = containers.isolator(PRIMARY);
     const { container } = await launch(before, { id: 'a' });
-    const after = isolatorWith(options, before);
+    const after = containers.isolator(options, before);
     await after.call('recover', { containers: [container], orphans: [] });
     expect(await classOf(after, container)).toBe(0x100001);
     const next = await launch(after, { id: 'b' });
@@ -311,14 +295,14 @@ describe('a restart of the agent', () => {
   kernelTest(
     'repairs a class of 0: the one it had, or if that was given away meanwhile, another',
     async () => {
-      const before = isolatorWith(PRIMARY);
+      const before = containers.isolator(PRIMARY);
       const [a, b] = [await launch(before, { id: 'a' }), await launch(before, { id: 'b' })];
       for (const path of ['a', 'b']) cgroupAt(path).write('net_cls.classid', 0);
       const operators = hierarchy().cgroup('caisson-operator');
       operators.create();
       operators.write('net_cls.classid', 0x100002);
       try {
-        const after = isolatorWith(PRIMARY, before);
+        const after = containers.isolator(PRIMARY, before);
         await after.call('recover', { containers: [a.container, b.container], orphans: [] });
         expect(['a', 'b'].map(classidAt)).toEqual([0x100001, 0x100003]);
         expect(after.log.lines.map(({ level }) => level)).toEqual(['warn', 'warn']);
@@ -330,19 +314,22 @@ describe('a restart of the agent', () => {
   );
 
   kernelTest('leaves nothing of a launch that was cut off', async () => {
-    const before = isolatorWith(PRIMARY);
-    const container = directories.container({ id: 'web' });
+    const before = containers.isolator(PRIMARY);
+    const container = containers.host.container({ id: 'web' });
     await before.prepare(container);
     cgroupAt('web').write('net_cls.classid', 0); // killed before it was written
-    const after = isolatorWith(PRIMARY, before);
+    const after = containers.isolator(PRIMARY, before);
     await after.call('recover', { containers: [], orphans: ['web'] });
     await after.call('cleanup', container);
     expect(hierarchy().cgroup(ROOT).exists()).toBe(false);
   });
 
   kernelTest('tells of a cgroup that is gone', async () => {
-    const isolator = isolatorWith(PRIMARY);
-    await isolator.call('recover', { containers: [directories.container({ id: 'lost' })], orphans: ['x'] });
+    const isolator = containers.isolator(PRIMARY);
+    await isolator.call('recover', {
+      containers: [containers.host.container({ id: 'lost' })],
+      orphans: ['x'],
+    });
     expect(isolator.log.lines[0]).toMatchObject({ level: 'warn', fields: { container: 'lost' } });
   });
 });
@@ -392,10 +379,10 @@ for line in sys.stdin:
       '-c',
       'ip link set lo up; echo up; exec sleep 1000',
     ]);
-    started.push(network);
+    containers.processes.push(network);
     network.release();
     await network.output(/up/);
-    const isolator = isolatorWith(PRIMARY);
+    const isolator = containers.isolator(PRIMARY);
     const echo = inNetwork('/usr/bin/python3', '-c', ECHO);
     const [one, other] = [
       await launch(isolator, { id: 'a' }, echo),

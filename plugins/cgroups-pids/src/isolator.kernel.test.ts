@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { type Cgroup, type Hierarchy, Cgroups as HostCgroups } from '@caisson/linux/cgroups';
 import { GatedProcess, needs, withCensus } from '@caisson/linux/testing';
-import { Cgroups, type Container, type Limitation, type ResourceStatistics } from '@caisson/plugin-sdk';
+import { Cgroups } from '@caisson/plugin-sdk';
 import {
   type ContainerOverrides,
   describeIsolatorContract,
-  StartedIsolator,
-  TemporaryHost,
+  type StartedIsolator,
+  TestContainers,
 } from '@caisson/plugin-sdk/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import plugin from './index.js';
@@ -38,30 +38,23 @@ const FORK_BOMB = [
   ...['/usr/bin/python3', '-c', BOMB],
 ];
 
-let directories: TemporaryHost;
-const started: GatedProcess[] = [];
-const containers: [StartedIsolator, Container][] = [];
+const containers = new TestContainers(
+  { plugin, services, options: { root: ROOT, watchInterval: '20ms' } },
+  GatedProcess.start,
+);
 
 beforeAll(() => {
-  directories = new TemporaryHost();
+  containers.open();
 });
 afterAll(() => {
-  directories.remove();
+  containers.remove();
   cgroups.close();
 });
 afterEach(async () => {
-  for (const each of started.splice(0)) await each.kill();
-  for (const [isolator, container] of containers.splice(0).reverse())
-    await isolator.call('cleanup', container);
+  await containers.endAll();
   cgroups.close();
 });
 withCensus({ reapOrphans: true });
-
-const isolatorWith = (options: object = {}, before?: StartedIsolator): StartedIsolator =>
-  new StartedIsolator(
-    { plugin, services, options: { root: ROOT, watchInterval: '20ms', ...options } },
-    before?.checkpoints,
-  );
 
 /** A container at its gate, watched. */
 async function launch(
@@ -69,30 +62,8 @@ async function launch(
   command: string | readonly string[],
   overrides: ContainerOverrides = {},
 ) {
-  const prepared = directories.container(overrides);
-  containers.push([isolator, prepared]);
-  const plan = await isolator.prepare(prepared);
-  const process = await GatedProcess.start(command);
-  started.push(process);
-  const container = directories.container({ ...overrides, pid: process.pid });
-  await isolator.call('isolate', container, process.pid);
-  const limitation = await watch(isolator, container);
-  return { container, process, plan, limitation };
-}
-
-async function watch(isolator: StartedIsolator, container: Container) {
-  let report = (_: Limitation): void => {};
-  const told = new Promise<Limitation>((resolve) => {
-    report = resolve;
-  });
-  await isolator.call('watch', container, (each: Limitation) => report(each));
-  return { told };
-}
-
-async function usage(isolator: StartedIsolator, container: Container): Promise<ResourceStatistics> {
-  const statistics = { timestamp: 0 };
-  await isolator.call('usage', container, statistics);
-  return statistics;
+  const launched = await containers.launch(isolator, command, overrides);
+  return { ...launched, ...(await containers.watch(isolator, launched.container)) };
 }
 
 const cgroupAt = (path: string): Cgroup => (cgroups.find('pids') as Hierarchy).cgroup(`${ROOT}/${path}`);
@@ -109,16 +80,16 @@ describeIsolatorContract({
 
 describe('a limit of processes', () => {
   kernelTest('is what the container asks for, else the default, else none', async () => {
-    const isolator = isolatorWith({ defaultLimit: 77 });
+    const isolator = containers.isolator({ defaultLimit: 77 });
     await launch(isolator, 'true', { id: 'a', resources: { pids: 5 }, limits: { pids: 9 } });
     await launch(isolator, 'true', { id: 'b' });
-    const unlimited = await launch(isolatorWith(), 'true', { id: 'c' });
+    const unlimited = await launch(containers.isolator(), 'true', { id: 'c' });
     expect(['a', 'b', 'c'].map((id) => cgroupAt(id).read('pids.max'))).toEqual(['9', '77', 'max']);
-    expect((await usage(isolator, unlimited.container)).pids_limit).toBeUndefined();
+    expect((await containers.usage(isolator, unlimited.container)).pids_limit).toBeUndefined();
   });
 
   kernelTest('makes forks fail, is logged once, and the figures say so', async () => {
-    const isolator = isolatorWith();
+    const isolator = containers.isolator();
     const { process, container } = await launch(isolator, TOO_MANY, LIMITED);
     const logged = new Promise<void>((resolve) => {
       const { warn } = isolator.log;
@@ -139,16 +110,16 @@ describe('a limit of processes', () => {
         ),
       },
     ]);
-    const statistics = await usage(isolator, container);
+    const statistics = await containers.usage(isolator, container);
     expect(statistics).toMatchObject({ pids_limit: 5, pids_peak: 5, pids_current: 4 });
     expect(statistics.pids_refused_forks).toBeGreaterThan(0);
   });
 
   kernelTest('ends the container if that is wanted', async () => {
-    const isolator = isolatorWith({ whenReached: 'end' });
+    const isolator = containers.isolator({ whenReached: 'end' });
     const { process, limitation } = await launch(isolator, TOO_MANY, LIMITED);
     process.release();
-    expect(await limitation.told).toEqual({
+    expect(await limitation).toEqual({
       reason: 'REASON_CONTAINER_LIMITATION',
       message: expect.stringContaining('Process limit exceeded: Requested: 5 Maximum Used: 5'),
       resources: { pids: 5 },
@@ -156,7 +127,7 @@ describe('a limit of processes', () => {
   });
 
   kernelTest('changes while it runs; what an update does not name stays', async () => {
-    const isolator = isolatorWith();
+    const isolator = containers.isolator();
     const { container } = await launch(isolator, 'true', LIMITED);
     await isolator.call('update', container, { pids: 10 }, {});
     expect(cgroupAt('web').read('pids.max')).toBe('10');
@@ -167,15 +138,15 @@ describe('a limit of processes', () => {
   });
 
   bombTest('contains a fork bomb that ignores SIGTERM, and cleanup ends all of it', async () => {
-    const isolator = isolatorWith({ whenReached: 'end' });
+    const isolator = containers.isolator({ whenReached: 'end' });
     const { process, container, limitation } = await launch(isolator, FORK_BOMB, {
       id: 'web',
       resources: { pids: 50 },
     });
     process.release();
-    await limitation.told;
+    await limitation;
     expect(cgroupAt('web').allPids().length).toBeGreaterThan(20);
-    expect((await usage(isolator, container)).pids_peak).toBe(50);
+    expect((await containers.usage(isolator, container)).pids_peak).toBe(50);
     await process.kill(); // its first process alone
     await isolator.call('cleanup', container);
     expect(cgroupAt('web').exists()).toBe(false);
@@ -184,33 +155,36 @@ describe('a limit of processes', () => {
 
 describe('a restart of the agent', () => {
   kernelTest('tells what happened meanwhile', async () => {
-    const before = isolatorWith({ watchInterval: '1hrs' });
+    const before = containers.isolator({ watchInterval: '1hrs' });
     const { process, container } = await launch(before, TOO_MANY, LIMITED);
     process.release();
     await process.ended;
-    const after = isolatorWith({ whenReached: 'end' }, before);
+    const after = containers.isolator({ whenReached: 'end' }, before);
     await after.call('recover', { containers: [container], orphans: [] });
-    const { told } = await watch(after, container);
-    expect((await told).resources).toEqual({ pids: 5 });
+    const { limitation } = await containers.watch(after, container);
+    expect((await limitation).resources).toEqual({ pids: 5 });
     await after.call('cleanup', container);
   });
 
   kernelTest('tells of a cgroup that is gone', async () => {
-    const isolator = isolatorWith();
-    await isolator.call('recover', { containers: [directories.container({ id: 'lost' })], orphans: ['x'] });
+    const isolator = containers.isolator();
+    await isolator.call('recover', {
+      containers: [containers.host.container({ id: 'lost' })],
+      orphans: ['x'],
+    });
     expect(isolator.log.lines[0]).toMatchObject({ level: 'warn', fields: { container: 'lost' } });
   });
 });
 
 describe('a nested container', () => {
   kernelTest('counts with its parent, and cannot be updated alone', async () => {
-    const isolator = isolatorWith();
+    const isolator = containers.isolator();
     const parent = await launch(isolator, 'sleep 1000', LIMITED);
     const { container, process } = await launch(isolator, 'sleep 1000', { id: 'web.a' });
     const path = version === 2 ? 'web/mesos/a/leaf' : 'web';
     expect(readFileSync(`/proc/${process.pid}/cgroup`, 'utf8')).toContain(`/${ROOT}/${path}\n`);
-    expect((await usage(isolator, parent.container)).pids_current).toBe(2);
-    expect(await usage(isolator, container)).toEqual({ timestamp: 0 });
+    expect((await containers.usage(isolator, parent.container)).pids_current).toBe(2);
+    expect(await containers.usage(isolator, container)).toEqual({ timestamp: 0 });
     await expect(isolator.call('update', container, { pids: 1 }, {})).rejects.toMatchObject({
       code: 'SHARES_PARENTS_PIDS',
     });
@@ -218,11 +192,14 @@ describe('a nested container', () => {
   });
 
   kernelTest('has a limit of its own if it asks for that', async () => {
-    const isolator = isolatorWith();
+    const isolator = containers.isolator();
     await launch(isolator, 'sleep 1000', { id: 'web', resources: { pids: 50 } });
     const config = { shareCgroups: false };
     const nested = await launch(isolator, 'sleep 1000', { id: 'web.a', config, resources: { pids: 7 } });
     expect(cgroupAt('web/mesos/a').read('pids.max')).toBe('7');
-    expect(await usage(isolator, nested.container)).toMatchObject({ pids_current: 1, pids_limit: 7 });
+    expect(await containers.usage(isolator, nested.container)).toMatchObject({
+      pids_current: 1,
+      pids_limit: 7,
+    });
   });
 });
