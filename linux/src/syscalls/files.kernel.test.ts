@@ -166,25 +166,17 @@ describe('in a directory', () => {
   rootTest('EPERM for who may not', () => {
     const codes = inNamespaces(
       [],
-      ({ syscalls: s, fs: files }, where) => {
+      ({ syscalls: s, fs: files, codeOf }, where) => {
         files.chmodSync(where, 0o777);
         const fd = files.openSync(where, 'r');
         const memfd = s.memfdCreate('x', 0);
         process.setegid?.(65534);
         process.seteuid?.(65534);
-        const code = (action: () => unknown) => {
-          try {
-            action();
-            return 'ok';
-          } catch (error) {
-            return (error as { code: string }).code;
-          }
-        };
         return [
-          code(() => s.mknodat(fd, 'node', 0o020600, s.deviceNumber(1, 3))),
-          code(() => s.fchownat(fd, 'file', 1, 1)),
-          code(() => s.fsetxattr(fd, 'trusted.caisson', 'x')),
-          code(() => s.sealAll(memfd)), // made without MFD_ALLOW_SEALING
+          codeOf(() => s.mknodat(fd, 'node', 0o020600, s.deviceNumber(1, 3))),
+          codeOf(() => s.fchownat(fd, 'file', 1, 1)),
+          codeOf(() => s.fsetxattr(fd, 'trusted.caisson', 'x')),
+          codeOf(() => s.sealAll(memfd)), // made without MFD_ALLOW_SEALING
         ];
       },
       path,
@@ -238,23 +230,15 @@ test('a pipe carries bytes, and EMFILE comes when there are too many', () => {
   for (const fd of [readEnd, writeEnd]) close(fd);
   const codes = inNamespaces(
     ['--mount'],
-    ({ syscalls: s }) => {
+    ({ syscalls: s, codeOf }) => {
       const { hard } = s.prlimit(0, s.RLIMITS.NOFILE);
       s.pipe(); // libc is loaded before there is nothing left to load it with
       s.prlimit(0, s.RLIMITS.NOFILE, { soft: 3n, hard });
-      const code = (action: () => unknown) => {
-        try {
-          action();
-          return 'ok';
-        } catch (error) {
-          return (error as { code: string }).code;
-        }
-      };
       const answers = [
-        code(() => s.pipe()),
-        code(() => s.memfdCreate('x', 0)),
-        code(() => s.epollCreate()),
-        code(() => s.eventfd()),
+        codeOf(() => s.pipe()),
+        codeOf(() => s.memfdCreate('x', 0)),
+        codeOf(() => s.epollCreate()),
+        codeOf(() => s.eventfd()),
       ];
       s.prlimit(0, s.RLIMITS.NOFILE, { soft: hard, hard });
       return answers;

@@ -82,27 +82,19 @@ describe('a pidfd', () => {
   rootTest('EPERM for the process of another user', () => {
     const codes = inNamespaces(
       [],
-      ({ syscalls: s, processes }) => {
+      ({ syscalls: s, processes, codeOf }) => {
         const { readEnd } = s.pipe(); // it ends with us: its standard input does
         const fileActions = [{ dup2: [readEnd, 0] as const }];
         const argv = ['sh', '-c', 'read -r _'];
         const pid = processes.posixSpawn({ path: '/bin/sh', argv, fileActions });
         const pidfd = s.pidfdOpen(pid);
-        const code = (action: () => unknown) => {
-          try {
-            action();
-            return 'ok';
-          } catch (error) {
-            return (error as { code: string }).code;
-          }
-        };
         process.setuid?.(65534);
         const unlimited = { soft: 2n ** 40n, hard: 2n ** 40n };
         return [
-          code(() => s.pidfdSendSignal(pidfd, 9)),
-          code(() => s.pidfdGetfd(pidfd, 0)),
-          code(() => s.prlimit(pid, s.RLIMITS.NOFILE, unlimited)),
-          code(() => s.prlimit(0, s.RLIMITS.NOFILE, unlimited)),
+          codeOf(() => s.pidfdSendSignal(pidfd, 9)),
+          codeOf(() => s.pidfdGetfd(pidfd, 0)),
+          codeOf(() => s.prlimit(pid, s.RLIMITS.NOFILE, unlimited)),
+          codeOf(() => s.prlimit(0, s.RLIMITS.NOFILE, unlimited)),
         ];
       },
       null,

@@ -11,9 +11,20 @@ export interface NamespaceModules {
   readonly processes: typeof import('../process/index.js');
   readonly proc: typeof import('../proc/index.js');
   readonly cgroups: typeof import('../cgroups/index.js');
+  readonly codeOf: typeof codeOf;
 }
 
-const MODULES: Readonly<Record<keyof NamespaceModules, string>> = {
+/** `code` of what it throws, such as EPERM; `ok`. */
+function codeOf(action: () => unknown): string {
+  try {
+    action();
+    return 'ok';
+  } catch (error) {
+    return (error as { code: string }).code;
+  }
+}
+
+const MODULES: Readonly<Record<Exclude<keyof NamespaceModules, 'codeOf'>, string>> = {
   fs: 'node:fs',
   childProcess: 'node:child_process',
   syscalls: '@caisson/linux/syscalls',
@@ -31,7 +42,7 @@ function packageFolder(): string {
 
 const programFor = (body: string, argument: unknown): string => `
 import { writeSync } from 'node:fs';
-const modules = { ${Object.entries(MODULES).map(([name, path]) => `${name}: await import('${path}')`)} };
+const modules = { ${Object.entries(MODULES).map(([name, path]) => `${name}: await import('${path}')`)}, codeOf: ${codeOf} };
 let answer;
 try {
   answer = { value: await (${body})(modules, ${JSON.stringify(argument) ?? 'undefined'}) };
