@@ -1,55 +1,25 @@
 import { closeSync } from 'node:fs';
 import { isErrno } from '@caisson/linux';
-import type { Cgroups } from '@caisson/linux/cgroups';
 import { readStat } from '@caisson/linux/proc';
-import { identityOf, type Reaper, reapChild } from '@caisson/linux/process';
+import { identityOf, reapChild } from '@caisson/linux/process';
 import { parentOf, pidfdOpen, pidfdSendSignal } from '@caisson/linux/syscalls';
 import { type Container, isCaissonError, type LaunchPlanData } from '@caisson/plugin-sdk';
 import { failpoint } from '@caisson/plugin-sdk/failpoint';
-import { pidfdOfChild } from './children.js';
-import { type CompiledLaunch, compileLaunch } from './compile.js';
-import { type LaunchDescriptors, openDescriptors, statusFile } from './descriptors.js';
+import type { CompiledLaunch } from './compile.js';
+import { type LaunchDescriptors, statusFile } from './descriptors.js';
 import { settlesWithin } from './end-container.js';
 import { errors } from './errors.js';
+import type { ForkContext } from './fork-context.js';
 import { launchError } from './launch-error.js';
 import { type LinuxLauncherState, LinuxProcess } from './linux-process.js';
-import type { NullInput } from './null-input.js';
-import { ReportReader } from './report-reader.js';
-import type { SharedProcessor } from './shared-processor.js';
-import { spawnImage } from './spawn-image.js';
-import type { LaunchStep } from './step.js';
+import type { ReportReader } from './report-reader.js';
+import { handToWaiting, type Started, spawnSupervisor, type UnderWay } from './start-supervisor.js';
 import { entersPidNamespace } from './steps/join-namespaces.js';
 import { readable } from './supervised.js';
-import { createTrackingGroup, type TrackingGroup } from './tracking-group.js';
-import type { WaitingSupervisor } from './waiting-supervisor.js';
+import { createTrackingGroup } from './tracking-group.js';
 
 const SIGKILL = 9;
 const GIVE_UP_AFTER_MS = 1000;
-
-export interface ForkContext {
-  readonly reaper: Reaper;
-  readonly cgroups: Cgroups;
-  /** The standard input of a container that reads nothing. */
-  readonly input: NullInput;
-  /** For the image, where the kernel refuses executable memfds. */
-  readonly imageDirectory: string;
-  readonly patienceMs: () => number;
-  /** Where this launch runs together with the agent, if it is alone. */
-  readonly processor?: SharedProcessor | undefined;
-  /** A supervisor that waits for a launch; whoever takes it owns it. */
-  readonly waiting?: (() => WaitingSupervisor | undefined) | undefined;
-  /** Default: the steps of every launch. Tests leave one out, to show what it is for. */
-  readonly steps?: readonly LaunchStep[] | undefined;
-}
-
-/** What has been started when something fails. */
-interface Started {
-  readonly supervisorPid: number;
-  readonly supervisor: number;
-  readonly report: ReportReader;
-  container: number | undefined;
-  tracking: TrackingGroup | undefined;
-}
 
 /** From a plan to a process that waits at the gate. On a failure nothing is left: no process, no descriptor. */
 export async function forkContainer(
@@ -82,80 +52,6 @@ async function reachGate(
     return processOf(container, launch, descriptors, started, state, context);
   } catch (error) {
     await giveUp(started, descriptors, context);
-    throw error;
-  }
-}
-
-/** A launch that is on its way in its supervisor. */
-interface UnderWay {
-  readonly launch: CompiledLaunch;
-  readonly descriptors: LaunchDescriptors;
-  readonly started: Started;
-}
-
-/** Undefined if no supervisor waits, or the one that does cannot take this launch. */
-function handToWaiting(
-  container: Container,
-  plan: LaunchPlanData,
-  context: ForkContext,
-): UnderWay | undefined {
-  const waiting = context.waiting?.();
-  if (!waiting) return undefined;
-  let descriptors: LaunchDescriptors | undefined;
-  try {
-    const launch = compileLaunch(plan, context.steps, 'received');
-    descriptors = openDescriptors(container, plan, launch.table, context.input, waiting);
-    const sent = descriptors.placement.map(({ from }) => from);
-    const processor = context.processor?.mask ?? (launch.values.affinity as Buffer);
-    if (!waiting.take(launch.program.fill({ ...launch.values, processor }), sent)) {
-      descriptors.abandon();
-      waiting.end();
-      return undefined;
-    }
-    descriptors.handedOver();
-    const report = new ReportReader(waiting.report, context.reaper);
-    const started = {
-      supervisorPid: waiting.pid,
-      supervisor: waiting.pidfd,
-      report,
-      container: undefined,
-      tracking: undefined,
-    };
-    return { launch, descriptors, started };
-  } catch (error) {
-    descriptors?.abandon();
-    waiting.end();
-    throw error;
-  }
-}
-
-function spawnSupervisor(container: Container, plan: LaunchPlanData, context: ForkContext): UnderWay {
-  const launch = compileLaunch(plan, context.steps);
-  const descriptors = openDescriptors(container, plan, launch.table, context.input);
-  return { launch, descriptors, started: startSupervisor(launch, descriptors, context) };
-}
-
-function startSupervisor(
-  { program, values }: CompiledLaunch,
-  descriptors: LaunchDescriptors,
-  { reaper, imageDirectory, processor }: ForkContext,
-): Started {
-  let supervisorPid: number;
-  const spawn = () => spawnImage(program.fill(values), descriptors.placement, imageDirectory);
-  try {
-    supervisorPid = processor ? processor.run(spawn) : spawn();
-  } catch (error) {
-    descriptors.abandon();
-    throw error;
-  }
-  descriptors.handedOver();
-  const report = new ReportReader(descriptors.report, reaper);
-  try {
-    const supervisor = pidfdOfChild(supervisorPid);
-    return { supervisorPid, supervisor, report, container: undefined, tracking: undefined };
-  } catch (error) {
-    report.close();
-    descriptors.abandon();
     throw error;
   }
 }

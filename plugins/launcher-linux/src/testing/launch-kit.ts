@@ -8,7 +8,8 @@ import { busyboxRootfs, needs, unmet, type WithCensusOptions, withCensus } from 
 import type { Container, LauncherState, LaunchPlanData } from '@caisson/plugin-sdk';
 import { afterAll, afterEach, beforeAll, test } from '@jest/globals';
 import { adoptContainer } from '../adopt.js';
-import { type ForkContext, forkContainer } from '../fork.js';
+import { forkContainer } from '../fork.js';
+import type { ForkContext } from '../fork-context.js';
 import type { LinuxProcess } from '../linux-process.js';
 import { NullInput } from '../null-input.js';
 import type { LaunchStep } from '../step.js';

@@ -1,0 +1,23 @@
+import type { Cgroups } from '@caisson/linux/cgroups';
+import type { Reaper } from '@caisson/linux/process';
+import type { NullInput } from './null-input.js';
+import type { SharedProcessor } from './shared-processor.js';
+import type { LaunchStep } from './step.js';
+import type { WaitingSupervisor } from './waiting-supervisor.js';
+
+/** What a launch has from its launcher. */
+export interface ForkContext {
+  readonly reaper: Reaper;
+  readonly cgroups: Cgroups;
+  /** The standard input of a container that reads nothing. */
+  readonly input: NullInput;
+  /** For the image, where the kernel refuses executable memfds. */
+  readonly imageDirectory: string;
+  readonly patienceMs: () => number;
+  /** Where this launch runs together with the agent, if it is alone. */
+  readonly processor?: SharedProcessor | undefined;
+  /** A supervisor that waits for a launch; whoever takes it owns it. */
+  readonly waiting?: (() => WaitingSupervisor | undefined) | undefined;
+  /** Default: the steps of every launch. Tests leave one out, to show what it is for. */
+  readonly steps?: readonly LaunchStep[] | undefined;
+}
