@@ -37,3 +37,15 @@ kernelTest(
     await containers.endAll();
   },
 );
+
+kernelTest.each([{}, { sharePidNamespace: true }])(
+  'a nested container of class DEFAULT with %j is refused by name, and nothing of it is left',
+  async (config) => {
+    await containers.start('exec sleep 1000', {}, 'web');
+    await expect(containers.start('true', config, 'web.job')).rejects.toMatchObject({
+      code: 'PLAN_UNSUPPORTED',
+    });
+    expect(containers.core.list().map(({ id }) => id)).toEqual(['web']);
+    await containers.endAll();
+  },
+);
