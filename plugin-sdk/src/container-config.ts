@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { PersistentVolumesSchema } from './persistent-volume.js';
 
 /** No NUL: it would end the string early in the kernel. No `__proto__` as a key (threat model K4). */
 const text = z.string().refine((s) => !s.includes('\0'), 'must not contain a NUL character');
@@ -11,15 +12,22 @@ const environmentName = text.refine(
 
 const amount = z.number().nonnegative();
 
-/** Scalars: `cpus` in cores, `mem` and `disk` in MiB, `gpus` and `pids` (processes and threads at once) whole. */
+/**
+ * Scalars: `cpus` in cores, `mem` and `disk` in MiB, `gpus` and `pids` (processes and threads at once) whole. `disk` is the
+ * sandbox's; a persistent volume brings its own.
+ */
 export const ResourcesSchema = z.strictObject({
   cpus: amount.optional(),
   mem: amount.optional(),
   disk: amount.optional(),
   gpus: amount.optional(),
   pids: z.number().int().positive().optional(),
+  volumes: PersistentVolumesSchema.optional(),
 });
 export type Resources = z.infer<typeof ResourcesSchema>;
+
+/** Of amounts only: a volume has no other limit than its size. */
+export const LimitsSchema = ResourcesSchema.omit({ volumes: true });
 
 /** Names as in getrlimit(2), without `RLIMIT_`; a limit of `unlimited` is RLIM_INFINITY. */
 export const RLIMIT_NAMES = [
@@ -70,7 +78,7 @@ export const ContainerConfigSchema = z.strictObject({
   rootfs: text.min(1).optional(),
   resources: ResourcesSchema.optional(),
   /** Hard limits where they differ from `resources`. */
-  limits: ResourcesSchema.optional(),
+  limits: LimitsSchema.optional(),
   class: z.enum(['DEFAULT', 'DEBUG']).optional(),
   /** Stay in the pid namespace of the agent (or of the parent): asked for by name. */
   sharePidNamespace: z.boolean().optional(),

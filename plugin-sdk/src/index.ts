@@ -12,6 +12,7 @@ export * from './errors.js';
 export * from './hooks/index.js';
 export type { Isolator } from './isolator.js';
 export type * from './launcher.js';
+export * from './persistent-volume.js';
 export { planErrors } from './plan/errors.js';
 export * from './plan/launch-plan.js';
 export * from './plan/mount.js';

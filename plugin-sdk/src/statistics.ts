@@ -41,11 +41,12 @@ export interface ResourceStatistics {
   extensions?: Record<string, unknown>;
 }
 
+/** Of the sandbox, or of a persistent volume: then it says of which. */
 export interface DiskStatistics {
   limit_bytes?: number;
   used_bytes?: number;
-  source?: unknown;
-  persistence?: { id: string };
+  source?: { type: string; path?: { root: string }; mount?: { root: string } };
+  persistence?: { id: string; principal?: string };
 }
 
 /** What `status` fills in. */

@@ -46,8 +46,8 @@ export interface Entry {
 }
 
 /** Amounts as the API has them. */
-export const wireResources = (resources: Resources): object[] =>
-  Object.entries(resources).map(([name, value]) => ({ name, type: 'SCALAR', scalar: { value } }));
+export const wireResources = (amounts: Omit<Resources, 'volumes'>): object[] =>
+  Object.entries(amounts).map(([name, value]) => ({ name, type: 'SCALAR', scalar: { value } }));
 
 /** `exited 3`, `SIGKILL`, or the reason if nobody knows more. */
 export function describeEnd({ exit_code, signal, cause, reason }: Ended): string {

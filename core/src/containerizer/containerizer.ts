@@ -8,7 +8,7 @@ import type {
   Resources,
   Termination,
 } from '@caisson/plugin-sdk';
-import { messageOf } from '@caisson/plugin-sdk';
+import { LimitsSchema, messageOf, ResourcesSchema } from '@caisson/plugin-sdk';
 import { IsolatorStore } from '../checkpoints/isolator-store.js';
 import type { Configuration } from '../configuration/values.js';
 import { coreErrors } from '../errors.js';
@@ -143,8 +143,8 @@ export class Containerizer {
   async update(id: ContainerId, resources: Resources, limits?: Resources): Promise<void> {
     const container = this.#registry.find(id);
     await updateContainer(this.#core, container, {
-      resources: checkResources(id, resources),
-      limits: checkResources(id, limits ?? container.limits),
+      resources: checkResources(id, ResourcesSchema, resources),
+      limits: checkResources(id, LimitsSchema, limits ?? container.limits),
     });
   }
 

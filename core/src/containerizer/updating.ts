@@ -1,4 +1,4 @@
-import { type ContainerId, type Resources, ResourcesSchema } from '@caisson/plugin-sdk';
+import type { ContainerId, LimitsSchema, Resources, ResourcesSchema } from '@caisson/plugin-sdk';
 import { failpoint } from '@caisson/plugin-sdk/failpoint';
 import { writeRecord } from '../checkpoints/record.js';
 import { coreErrors } from '../errors.js';
@@ -13,8 +13,12 @@ export interface Allocation {
 }
 
 /** @throws CONTAINER_CONFIG_INVALID */
-export function checkResources(id: ContainerId, input: unknown): Resources {
-  const { value, problems } = parseStrictly(ResourcesSchema, input);
+export function checkResources(
+  id: ContainerId,
+  schema: typeof ResourcesSchema | typeof LimitsSchema,
+  input: unknown,
+): Resources {
+  const { value, problems } = parseStrictly(schema, input);
   if (problems) throw coreErrors.CONTAINER_CONFIG_INVALID(id, problems);
   return value;
 }

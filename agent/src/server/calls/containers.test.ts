@@ -11,6 +11,13 @@ afterEach(() => agent.close());
 const id = (value: string, parent?: object) => ({ container_id: { value, ...(parent && { parent }) } });
 const web = id('web');
 const command = { value: 'true' };
+const volume = (disk: object = {}) => ({
+  name: 'disk',
+  type: 'SCALAR',
+  scalar: { value: 4 },
+  reservations: [{ type: 'DYNAMIC', role: 'ads' }],
+  disk: { persistence: { id: 'db' }, volume: { container_path: 'data', mode: 'RW' }, ...disk },
+});
 const launch = (more: object = {}) => agent.call('LAUNCH_CONTAINER', { ...web, command, ...more });
 /** What the core was asked to launch. */
 const launched = () => agent.containers.calls.findLast(([name]) => name === 'launch')?.slice(1);
@@ -67,6 +74,36 @@ describe('LAUNCH_CONTAINER', () => {
         ],
       },
       { resources: { cpus: 0.3, mem: 64 } },
+    ],
+    [
+      'persistent volumes, beside the disk of the sandbox',
+      {
+        resources: [
+          { name: 'disk', type: 'SCALAR', scalar: { value: 3 } },
+          volume(),
+          volume({ source: { type: 'PATH', path: { root: '/mnt' } } }),
+        ],
+      },
+      {
+        resources: {
+          disk: 3,
+          volumes: [
+            {
+              disk: 4,
+              persistence: { id: 'db' },
+              volume: { containerPath: 'data', mode: 'RW' },
+              role: 'ads',
+            },
+            {
+              disk: 4,
+              persistence: { id: 'db' },
+              volume: { containerPath: 'data', mode: 'RW' },
+              source: { type: 'PATH', root: '/mnt' },
+              role: 'ads',
+            },
+          ],
+        },
+      },
     ],
     ['limits', { limits: { cpus: { value: 2 }, mem: { value: 256 } } }, { limits: { cpus: 2, mem: 256 } }],
     [
@@ -156,10 +193,11 @@ describe('LAUNCH_CONTAINER', () => {
       'UNSUPPORTED_FIELD',
     ],
     [
-      'a persistent volume',
+      'a volume that is none',
       { resources: [{ name: 'disk', type: 'SCALAR', scalar: { value: 1 }, disk: {} }] },
       'UNSUPPORTED_FIELD',
     ],
+    ['a volume on a block device', { resources: [volume({ source: { type: 'RAW' } })] }, 'UNSUPPORTED_FIELD'],
     [
       'reserved resources',
       { resources: [{ name: 'cpus', type: 'SCALAR', scalar: { value: 1 }, role: 'x' }] },

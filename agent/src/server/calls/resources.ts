@@ -1,6 +1,7 @@
-/** Resources of the operator API as what the core knows: amounts of cpus, mem, disk, gpus and pids. */
-import { type Resources, z } from '@caisson/plugin-sdk';
+/** Resources of the operator API as what the core knows: amounts of cpus, mem, disk, gpus and pids, and persistent volumes. */
+import { type PersistentVolume, type Resources, z } from '@caisson/plugin-sdk';
 import { apiErrors } from '../errors.js';
+import { DiskInfoSchema, toWireVolume, volumeOf } from './volumes.js';
 
 const NAMES = ['cpus', 'mem', 'disk', 'gpus', 'pids'] as const;
 type Name = (typeof NAMES)[number];
@@ -12,9 +13,10 @@ export const ResourceSchema = z.object({
   type: z.enum(['SCALAR', 'RANGES', 'SET']),
   scalar: z.object({ value: amount }).optional(),
   role: z.string().optional(),
-  reservations: z.array(z.unknown()).optional(),
-  disk: z.unknown().optional(),
+  reservations: z.array(z.object({ role: z.string().optional() })).optional(),
+  disk: DiskInfoSchema.optional(),
   revocable: z.unknown().optional(),
+  shared: z.unknown().optional(),
 });
 export type WireResource = z.infer<typeof ResourceSchema>;
 
@@ -27,9 +29,9 @@ function problemOf({ name, type, scalar, role = '*', reservations, disk, revocab
   if (!NAMES.includes(name as Name) || type !== 'SCALAR')
     return 'only amounts of cpus, mem, disk, gpus and pids are known';
   if (!scalar) return 'a SCALAR has a scalar.value';
-  if (role !== '*' || (reservations?.length ?? 0) > 0)
-    return 'reserved resources are not for a container of its own';
-  if (disk !== undefined) return 'persistent volumes are not supported';
+  if (!disk?.persistence && (role !== '*' || (reservations?.length ?? 0) > 0))
+    return 'reserved resources are not for a container of its own, save volumes';
+  if (disk && name !== 'disk') return 'only a disk has a disk';
   if (revocable !== undefined) return 'revocable resources are not for a container of its own';
   if (['gpus', 'pids'].includes(name) && !Number.isInteger(scalar.value)) return 'a whole number is expected';
   return undefined;
@@ -38,14 +40,18 @@ function problemOf({ name, type, scalar, role = '*', reservations, disk, revocab
 /** Three decimals, as Mesos counts; the same resource twice adds up. @throws UNSUPPORTED_FIELD */
 export function resourcesOf(list: readonly WireResource[]): Resources {
   const sum: Partial<Record<Name, number>> = {};
+  const volumes: PersistentVolume[] = [];
   for (const each of list) {
     const problem = problemOf(each);
     if (problem) throw apiErrors.UNSUPPORTED_FIELD(`resources: ${JSON.stringify(each.name)}`, problem);
     const name = each.name as Name;
-    sum[name] = Math.round(((sum[name] ?? 0) + each.scalar!.value) * 1000) / 1000;
+    if (each.disk) volumes.push(volumeOf(each, each.disk));
+    else sum[name] = rounded((sum[name] ?? 0) + each.scalar!.value);
   }
-  return sum;
+  return { ...sum, ...(volumes.length > 0 && { volumes }) };
 }
+
+const rounded = (value: number): number => Math.round(value * 1000) / 1000;
 
 /** @throws UNSUPPORTED_FIELD for one that is infinite: there is none by leaving it out */
 export function limitsOf(limits: z.infer<typeof LimitsSchema>): Resources {
@@ -62,8 +68,10 @@ export function limitsOf(limits: z.infer<typeof LimitsSchema>): Resources {
 }
 
 /** The other way, for answers. */
-export const toWireResources = (resources: Resources): object[] =>
-  NAMES.flatMap((name) => {
-    const value = resources[name];
+export const toWireResources = ({ volumes = [], ...amounts }: Resources): object[] => [
+  ...NAMES.flatMap((name) => {
+    const value = amounts[name];
     return value === undefined ? [] : { name, type: 'SCALAR', scalar: { value } };
-  });
+  }),
+  ...volumes.map(toWireVolume),
+];

@@ -3,12 +3,19 @@
  * framework and with the id that its labels give, or below the one without a name.
  */
 import type { ContainerSummary } from '@caisson/core';
+import type { Resources } from '@caisson/plugin-sdk';
 import type { ReadyContext } from '../context.js';
 import { ownerOf } from './containers.js';
 import { flagsOf } from './flags.js';
 import { versionInfo } from './version.js';
 
 const NOTHING = { cpus: 0, gpus: 0, mem: 0, disk: 0 };
+
+/** A volume is disk too. */
+function amountsOf({ volumes = [], ...amounts }: Readonly<Resources>) {
+  const all = { ...NOTHING, ...amounts };
+  return { ...all, disk: volumes.reduce((sum, { disk }) => sum + disk, all.disk) };
+}
 
 function executorOf({ containers }: ReadyContext, summary: ContainerSummary) {
   const { executor } = ownerOf(summary);
@@ -20,7 +27,7 @@ function executorOf({ containers }: ReadyContext, summary: ContainerSummary) {
     source: '',
     container: summary.id,
     directory: summary.sandbox,
-    resources: { ...NOTHING, ...resources },
+    resources: amountsOf(resources),
     labels,
     tasks: [],
     queued_tasks: [],
