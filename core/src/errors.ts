@@ -186,6 +186,17 @@ export const coreErrors = defineErrors({
     message: (id: string, parent: string, state: string) =>
       `container ${id} cannot be nested: its parent ${parent} is not running (${state})`,
   },
+  DEBUG_VOLUMES: {
+    kind: 'invalid',
+    message: (id: string) => `container ${id}: a DEBUG container has no volumes: it sees those of its parent`,
+    hint: () => 'leave the volumes out, or launch it with the class DEFAULT',
+  },
+  VOLUME_UNSUPPORTED: {
+    kind: 'unsupported',
+    message: (id: string, kind: string, _usual: string) =>
+      `container ${id}: no enabled isolator serves volumes of the kind ${kind}`,
+    hint: (_id: string, _kind: string, usual: string) => `add one that does to isolation, such as ${usual}`,
+  },
   DEBUG_NEEDS_PARENT: {
     kind: 'invalid',
     message: (id: string) => `container ${id} of class DEBUG has no parent to look into`,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { PersistentVolumesSchema } from './persistent-volume.js';
+import { VolumesSchema } from './volumes.js';
 
 /** No NUL: it would end the string early in the kernel. No `__proto__` as a key (threat model K4). */
 const text = z.string().refine((s) => !s.includes('\0'), 'must not contain a NUL character');
@@ -112,6 +113,8 @@ export const ContainerConfigSchema = z.strictObject({
     .optional(),
   /** Ends when the process that launched it ends, even by SIGKILL. Default false: it goes on and is taken up again. */
   dieWithParent: z.boolean().optional(),
+  /** Files from elsewhere; what no enabled isolator serves is refused. */
+  volumes: VolumesSchema.optional(),
   /** Free for the caller; steers nothing. */
   labels: z.record(z.string().max(256), z.string().max(4096)).optional(),
 });

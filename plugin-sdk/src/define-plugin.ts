@@ -2,6 +2,7 @@ import type { ZodType } from 'zod';
 import { defineErrors } from './errors.js';
 import type { Isolator } from './isolator.js';
 import type { Launcher } from './launcher.js';
+import type { VolumeKind } from './volumes.js';
 
 /** What an isolator needs of its host; checked for all together before anything starts. */
 export interface Requirements {
@@ -10,6 +11,8 @@ export interface Requirements {
   readonly launcher?: string | undefined;
   /** Other isolators that must be enabled; this one comes after them. */
   readonly isolators?: readonly string[] | undefined;
+  /** Other isolators that this one comes after where they are enabled, whatever the configuration's order. */
+  readonly after?: readonly string[] | undefined;
   /** Isolators that must not be enabled with it; `filesystem/*` matches a family (itself excepted). */
   readonly conflicts?: readonly string[] | undefined;
   /** Anything else: returns why this host cannot run it, or undefined. Must not change anything. */
@@ -28,6 +31,8 @@ export interface IsolatorDefinition {
   readonly requires?: Requirements | undefined;
   /** Called for nested containers too. Default false: the core leaves them out. */
   readonly supportsNesting?: boolean | undefined;
+  /** Kinds of volumes that it serves. One that no enabled isolator serves is refused before anything is made. */
+  readonly volumes?: readonly VolumeKind[] | undefined;
   /** Other names of the configuration that mean this isolator. */
   readonly aliases?: readonly string[] | undefined;
 }

@@ -19,3 +19,4 @@ export * from './plan/mount.js';
 export * from './services.js';
 export type * from './statistics.js';
 export * from './values.js';
+export * from './volumes.js';

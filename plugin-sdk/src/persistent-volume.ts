@@ -1,5 +1,6 @@
-import { join, normalize, resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import { z } from 'zod';
+import { placeOf } from './container-path.js';
 
 /** One directory's name: it becomes a part of a path on the host. */
 const volumeId = z
@@ -22,9 +23,6 @@ const directory = z
   .min(1)
   .max(4096)
   .refine((text) => !text.includes('\0'), 'must not contain a NUL character');
-
-/** `a`, `./a` and `a/` are one place. */
-const placeOf = (containerPath: string): string => normalize(containerPath).replace(/(.)\/$/, '$1');
 
 const containerPath = directory
   .refine((text) => !text.split('/').includes('..'), 'a path in a container has no ".."')

@@ -209,6 +209,48 @@ describe('a launch', () => {
   });
 });
 
+const TMPFS = { containerPath: '/t', mode: 'RW', source: { type: 'TMPFS' } } as const;
+const PERSISTENT = {
+  disk: 1,
+  persistence: { id: 'db' },
+  volume: { containerPath: 'data', mode: 'RW' },
+} as const;
+
+describe('volumes', () => {
+  const serving = (supportsNesting: boolean): IsolatorDefinition => ({
+    ...fakeIsolator('acme/volumes', { update: () => {} }, { supportsNesting }),
+    volumes: ['TMPFS'],
+  });
+
+  test('are launched with an isolator that serves their kind', async () => {
+    const containerizer = await start([serving(true)]);
+    await containerizer.launch('web', { ...command, volumes: [TMPFS] });
+    await containerizer.launch('web.job', { ...command, volumes: [TMPFS] });
+    expect(containerizer.list().map(({ id }) => id)).toEqual(['web', 'web.job']);
+  });
+
+  test('are refused in a nested container if the isolator leaves those out, and in a DEBUG one', async () => {
+    const containerizer = await start([serving(false)]);
+    await containerizer.launch('web', { ...command, volumes: [TMPFS] });
+    expect(await rejection(containerizer.launch('web.job', { ...command, volumes: [TMPFS] }))).toMatchObject({
+      code: 'VOLUME_UNSUPPORTED',
+      hint: expect.stringContaining('volume/tmpfs'),
+    });
+    const debug = { ...command, class: 'DEBUG' as const, volumes: [TMPFS] };
+    expect(await rejection(containerizer.launch('web.look', debug))).toMatchObject({ code: 'DEBUG_VOLUMES' });
+  });
+
+  test('an update cannot add persistent ones that nobody serves', async () => {
+    const containerizer = await start([serving(true)]);
+    await containerizer.launch('web', command);
+    const updating = containerizer.update('web', { volumes: [PERSISTENT] });
+    expect(await rejection(updating)).toMatchObject({ code: 'VOLUME_UNSUPPORTED' });
+    expect(await rejection(containerizer.update('web', {}, { volumes: [] }))).toMatchObject({
+      code: 'CONTAINER_CONFIG_INVALID',
+    });
+  });
+});
+
 describe('before anything is created (K4)', () => {
   const bad: [string, string | undefined, unknown, string, RegExp][] = [
     ['id with a slash', 'a/b', command, 'CONTAINER_ID_INVALID', /"\/"/],
@@ -251,6 +293,20 @@ describe('before anything is created (K4)', () => {
     ],
     ['no parent', 'nobody.web', command, 'CONTAINER_UNKNOWN', /nobody/],
     ['DEBUG without a parent', 'web', { argv: ['a'], class: 'DEBUG' }, 'DEBUG_NEEDS_PARENT', /no parent/],
+    [
+      'a volume that nobody serves',
+      'web',
+      { argv: ['a'], volumes: [TMPFS] },
+      'VOLUME_UNSUPPORTED',
+      /no enabled isolator serves volumes of the kind TMPFS/,
+    ],
+    [
+      'a persistent volume that nobody serves',
+      'web',
+      { argv: ['a'], resources: { volumes: [PERSISTENT] } },
+      'VOLUME_UNSUPPORTED',
+      /PERSISTENT/,
+    ],
   ];
   test.each(bad)('%s is refused', async (_what, id, config, code, message) => {
     const prepared: string[] = [];

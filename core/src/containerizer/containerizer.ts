@@ -34,6 +34,7 @@ import { stderrLogger } from './stderr-logger.js';
 import type { ContainerDetails, ContainerSummary, CreateOptions, LaunchedContainer } from './types.js';
 import { checkResources, updateContainer } from './updating.js';
 import { checkUser, validateLaunch } from './validate.js';
+import { requireVolumeProviders } from './volumes.js';
 
 /**
  * Owns containers: launches, watches, ends and recovers them. The isolators and the launcher of the configuration do
@@ -222,6 +223,7 @@ export class Containerizer {
   #begin(text: string, input: ContainerConfig): ManagedContainer {
     const { id, config, parent } = validateLaunch(text, input, this.#registry.containers);
     const generation = parent?.generation ?? this.#generation;
+    requireVolumeProviders(id, generation.isolators, config, parent !== undefined);
     const complete = this.#core.transient ? { ...config, dieWithParent: true } : config;
     const user = checkUser(generation.launcher.validate(complete));
     const container = new ManagedContainer({

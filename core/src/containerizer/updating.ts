@@ -6,6 +6,7 @@ import { combined } from '../hooks/phases.js';
 import { parseStrictly } from '../schema-problems.js';
 import type { Core } from './core.js';
 import type { ManagedContainer } from './managed-container.js';
+import { requireVolumeProviders } from './volumes.js';
 
 export interface Allocation {
   readonly resources: Resources;
@@ -41,6 +42,7 @@ async function apply(
 ): Promise<void> {
   const { id, generation, subject, view, place } = container;
   requireRunning(container);
+  requireVolumeProviders(id, generation.isolators, { resources }, place.isNested);
   const failures = await generation.phases.parallel('update', subject, () => [view, resources, limits]);
   if (failures.length > 0) throw combined('update', id, failures);
   await failpoint('update.applied');

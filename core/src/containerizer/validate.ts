@@ -10,6 +10,7 @@ import {
 import { coreErrors } from '../errors.js';
 import { parseStrictly } from '../schema-problems.js';
 import type { ManagedContainer } from './managed-container.js';
+import { volumeKindsOf } from './volumes.js';
 
 export interface ValidLaunch {
   readonly id: ContainerId;
@@ -19,7 +20,7 @@ export interface ValidLaunch {
 
 /**
  * @throws CONTAINER_ID_INVALID, CONTAINER_EXISTS, CONTAINER_UNKNOWN (the parent), PARENT_NOT_RUNNING, DEBUG_NEEDS_PARENT,
- *   CONTAINER_CONFIG_INVALID
+ *   DEBUG_VOLUMES, CONTAINER_CONFIG_INVALID
  */
 export function validateLaunch(
   text: string,
@@ -33,6 +34,7 @@ export function validateLaunch(
   if (problems) throw coreErrors.CONTAINER_CONFIG_INVALID(id, problems);
   const parent = parentFor(id, containers);
   if (config.class === 'DEBUG' && !parent) throw coreErrors.DEBUG_NEEDS_PARENT(id);
+  if (config.class === 'DEBUG' && volumeKindsOf(config).length > 0) throw coreErrors.DEBUG_VOLUMES(id);
   return { id, config: parent ? inherit(config, parent) : config, parent };
 }
 

@@ -10,6 +10,7 @@ import {
   Logger,
   messageOf,
   type ServiceDefinition,
+  type VolumeKind,
 } from '@caisson/plugin-sdk';
 import type { Timeouts } from '../configuration/values.js';
 import { coreErrors } from '../errors.js';
@@ -35,6 +36,7 @@ interface IsolatorInfo {
   readonly name: string;
   readonly package: string;
   readonly supportsNesting: boolean;
+  readonly volumes: readonly VolumeKind[];
 }
 
 /**
@@ -98,6 +100,7 @@ export class Generation {
       name,
       package: plugin.package.name,
       supportsNesting: definition.supportsNesting ?? false,
+      volumes: definition.volumes ?? [],
     }));
     this.isolation = new Set(selection.isolation);
     this.phases = new Phases(collectTaps(instances), host.timeouts, host.observer);

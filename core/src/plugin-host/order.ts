@@ -3,7 +3,7 @@ import type { ResolvedIsolator } from './catalogue.js';
 import { matches } from './requirements.js';
 
 /**
- * The order of the configuration, save that an isolator comes after those it requires.
+ * The order of the configuration, save that an isolator comes after those it requires, or names as `after`.
  *
  * @throws REQUIREMENTS_UNMET for isolators that require each other in a circle
  */
@@ -12,7 +12,8 @@ export function inOrder(isolators: readonly ResolvedIsolator[]): ResolvedIsolato
   const visit = (isolator: ResolvedIsolator, path: readonly ResolvedIsolator[]): void => {
     if (ordered.has(isolator)) return;
     if (path.includes(isolator)) throw circle([...path.slice(path.indexOf(isolator)), isolator]);
-    for (const needed of isolator.definition.requires?.isolators ?? [])
+    const { isolators: required = [], after = [] } = isolator.definition.requires ?? {};
+    for (const needed of [...required, ...after])
       for (const each of isolators)
         if (each !== isolator && matches(needed, each.name)) visit(each, [...path, isolator]);
     ordered.add(isolator);

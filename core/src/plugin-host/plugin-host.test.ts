@@ -257,6 +257,16 @@ describe('requirements', () => {
     expect(isolation.filter((name) => name.startsWith('acme/'))).toEqual(['acme/c', 'acme/a', 'acme/b']);
   });
 
+  test('and after those that it names, where they are enabled', async () => {
+    install('@caisson/acme-a', {
+      isolators: ['acme/a'],
+      code: isolator('acme/a', `requires: { after: ['acme/b', 'acme/absent'] }`),
+    });
+    install('@caisson/acme-b', { isolators: ['acme/b'] });
+    const { isolation } = await check({ isolation: ['acme/a', 'acme/b'] });
+    expect(isolation.filter((name) => name.startsWith('acme/'))).toEqual(['acme/b', 'acme/a']);
+  });
+
   test('a circle is refused', async () => {
     for (const [name, other] of [
       ['x', 'y'],

@@ -184,7 +184,12 @@ describe('LAUNCH_CONTAINER', () => {
     ],
     ['things to fetch', { command: { ...command, uris: [{ value: 'http://x' }] } }, 'UNSUPPORTED_FIELD'],
     ['a Docker container', { container: { type: 'DOCKER' } }, 'UNSUPPORTED_FIELD'],
-    ['volumes', { container: { volumes: [{}] } }, 'UNSUPPORTED_FIELD'],
+    ['a volume without a path', { container: { volumes: [{}] } }, 'CALL_INVALID'],
+    [
+      'a volume of an image',
+      { container: { volumes: [{ mode: 'RO', container_path: '/x', image: {} }] } },
+      'UNSUPPORTED_FIELD',
+    ],
     ['an image', { container: { mesos: { image: {} } } }, 'UNSUPPORTED_FIELD'],
     ['a terminal, which nobody would read', { container: { tty_info: {} } }, 'UNSUPPORTED_FIELD'],
     [

@@ -6,6 +6,7 @@
 import { type ContainerConfig, ContainerConfigSchema, RLIMIT_NAMES, z } from '@caisson/plugin-sdk';
 import { apiErrors } from '../errors.js';
 import { WireIdSchema } from '../http/ids.js';
+import { volumeOf, WireVolumeSchema } from './container-volumes.js';
 import { LimitsSchema, limitsOf, ResourceSchema, resourcesOf } from './resources.js';
 
 const VariableSchema = z.object({
@@ -30,7 +31,7 @@ const CapabilityInfoSchema = z.object({ capabilities: z.array(z.string()).defaul
 
 export const ContainerInfoSchema = z.object({
   type: z.enum(['MESOS', 'DOCKER']).default('MESOS'),
-  volumes: z.array(z.unknown()).default([]),
+  volumes: z.array(WireVolumeSchema).default([]),
   hostname: z.string().optional(),
   mesos: z.object({ image: z.unknown().optional() }).optional(),
   network_infos: z.array(z.unknown()).default([]),
@@ -137,18 +138,9 @@ function variableOf({ name, type, value, secret }: z.infer<typeof VariableSchema
 }
 
 /** What no isolator of ours does yet: by field. */
-function refuseUnsupported({
-  type,
-  volumes,
-  hostname,
-  mesos,
-  network_infos,
-  linux_info,
-  tty_info,
-}: Info): void {
+function refuseUnsupported({ type, hostname, mesos, network_infos, linux_info, tty_info }: Info): void {
   const unsupported = Object.entries({
     'container.type DOCKER': type === 'DOCKER',
-    'container.volumes': volumes.length > 0,
     'container.hostname': hostname !== undefined,
     'container.mesos.image': mesos?.image !== undefined,
     'container.network_infos': network_infos.length > 0,
@@ -162,7 +154,7 @@ function refuseUnsupported({
 
 function infoOf(info: Info): Partial<ContainerConfig> {
   refuseUnsupported(info);
-  const { linux_info: linux, rlimit_info } = info;
+  const { linux_info: linux, rlimit_info, volumes } = info;
   const effective = linux?.effective_capabilities ?? linux?.capability_info;
   const bounding = linux?.bounding_capabilities;
   const rlimits = rlimit_info?.rlimits ?? [];
@@ -175,6 +167,7 @@ function infoOf(info: Info): Partial<ContainerConfig> {
     }),
     ...(linux?.share_pid_namespace !== undefined && { sharePidNamespace: linux.share_pid_namespace }),
     ...(linux?.share_cgroups !== undefined && { shareCgroups: linux.share_cgroups }),
+    ...(volumes.length > 0 && { volumes: volumes.map(volumeOf) }),
     ...(rlimits.length > 0 && { rlimits: Object.fromEntries(rlimits.map(rlimitOf)) }),
   };
 }
