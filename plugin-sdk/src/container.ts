@@ -52,7 +52,7 @@ export interface Termination {
   readonly exitCode?: number | undefined;
   /** Such as SIGKILL. */
   readonly signal?: string | undefined;
-  /** Such as EXITED, DESTROYED, LAUNCH_FAILED, LOST, or a limitation's reason. */
+  /** Such as EXITED, DESTROYED, LAUNCH_FAILED, LOST, SUPERVISOR_KILLED, or a limitation's reason. */
   readonly reason: string;
   readonly message?: string | undefined;
   readonly limitation?: Limitation | undefined;

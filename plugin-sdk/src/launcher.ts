@@ -20,6 +20,8 @@ export interface ContainerProcess {
   readonly state: LauncherState;
   /** Resolves, once nothing of it is left running, with the raw status of wait(2); undefined if it was lost. */
   readonly exited: Promise<number | undefined>;
+  /** After `exited`: what ended it, where that was neither the container itself nor `destroy`. */
+  readonly cause?: { readonly reason: string; readonly message: string } | undefined;
   readonly terminal?: ContainerTerminal | undefined;
   /**
    * Opens the gate. Returns once the command was executed; throws what failed before (step, call, errno).

@@ -976,6 +976,24 @@ describe('recovery', () => {
     expect(filesOf()).toEqual(nothing);
   });
 
+  test('the launcher forgets what it made for a launch that was cut off before that was written down', async () => {
+    const forgotten: string[] = [];
+    kernel.forget = ({ id }) => void forgotten.push(id);
+    await kill(await start());
+    mkdirSync(directory.join('run/containers/web'), { recursive: true });
+    await start();
+    expect(forgotten).toEqual(['web']);
+  });
+
+  test('what ended a container by way of its launcher is why it ended', async () => {
+    const containerizer = await start();
+    await containerizer.launch('web', command);
+    const cause = { reason: 'SUPERVISOR_KILLED', message: 'its supervisor was killed' };
+    Object.assign(kernel.of('web'), { cause });
+    kernel.of('web').exit(undefined);
+    expect(await containerizer.wait('web')).toEqual(cause);
+  });
+
   test('a container whose isolator is not enabled any more goes on, and says so; nothing of it is undone', async () => {
     const first = await start([fakeIsolator('acme/a', { cleanup: () => undefined })]);
     await first.launch('web', command);

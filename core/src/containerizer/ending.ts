@@ -129,8 +129,12 @@ async function endChildren(core: Core, container: ManagedContainer): Promise<str
 
 /** The raw status of wait(2); undefined if no process ever ran, or it was lost. */
 async function endProcesses(container: ManagedContainer): Promise<number | undefined> {
-  const { process: running, generation, id, launcher } = container;
-  if (!running) return undefined;
+  const { process: running, generation, id, launcher, view } = container;
+  if (!running) {
+    // Of a launch that was cut off, what the launcher made before it could say so.
+    await launcherStep(container, 'destroy', () => generation.launcher.forget?.(view));
+    return undefined;
+  }
   await launcherStep(container, 'destroy', () => running.destroy());
   const ms = generation.timeouts.destroy;
   const exited = running.exited.catch(() => undefined);

@@ -67,7 +67,11 @@ async function runSteps(core: Core, container: ManagedContainer): Promise<void> 
 /** A container ends when its process does. */
 export function endWithProcess(core: Core, container: ManagedContainer): void {
   const ended = (status: number | undefined) =>
-    endInBackground(core, container, { reason: status === undefined ? 'LOST' : 'EXITED' });
+    endInBackground(
+      core,
+      container,
+      container.process?.cause ?? { reason: status === undefined ? 'LOST' : 'EXITED' },
+    );
   container.process?.exited.then(ended, () => ended(undefined));
 }
 

@@ -114,6 +114,8 @@ export class FakeKernel {
   adopt: Launcher['adopt'] = (container, state) =>
     this.processes.find(({ pid, containerId }) => pid === state.pid && containerId === container.id);
 
+  forget: NonNullable<Launcher['forget']> = () => {};
+
   start(container: Container): FakeProcess {
     const started = new FakeProcess(this, 1000 + this.processes.length, container.id);
     this.processes.push(started);
@@ -136,6 +138,7 @@ export class FakeKernel {
       validate: (config) => this.validate(config),
       fork: (container, plan) => this.fork(container, plan),
       adopt: (container, state) => this.adopt(container, state),
+      forget: (container) => this.forget(container),
     };
   }
 }

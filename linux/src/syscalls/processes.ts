@@ -37,6 +37,7 @@ export function pidfdGetfd(pidfd: number, fd: number): number {
   return checked(pidfdGetfdNative(pidfd, fd, 0), 'pidfd_getfd', { pidfd, fd });
 }
 
+export const P_ALL = 0;
 export const P_PID = 1;
 export const P_PIDFD = 3;
 export const WAIT = { WNOHANG: 1, WEXITED: 4, WNOWAIT: 0x01000000 } as const;

@@ -9,5 +9,6 @@ export {
 export { type GatedEnd, GatedProcess } from './gated-process.js';
 export { inMountNamespace, inNamespaces, type NamespaceModules } from './in-namespaces.js';
 export { asRoot, type Needs, needs, unmet } from './needs.js';
+export { reapOrphansMeanwhile } from './reap-orphans.js';
 export { exchangeForEver } from './renaming-attacker.js';
 export { type WithCensusOptions, withCensus, withoutTrace } from './with-census.js';

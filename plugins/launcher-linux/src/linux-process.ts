@@ -67,6 +67,7 @@ export class LinuxProcess implements ContainerProcess {
   #gate: Gate | undefined;
   #pid: number;
   #allGone = false;
+  #unsupervised = false;
   #closed = false;
 
   constructor(private readonly parts: LinuxProcessParts) {
@@ -79,6 +80,13 @@ export class LinuxProcess implements ContainerProcess {
     this.#firstProcessEnded = supervisorEnd(parts.pair, parts.statusPath, parts.reaper, parts.state.joins);
     // What does not die is reported by `destroy`, which tries again.
     this.#firstProcessEnded.then(() => this.#endTheRest()).catch(() => {});
+  }
+
+  /** Its supervisor is the first to know how it ended, and writes that down as its last act. */
+  get cause(): ContainerProcess['cause'] {
+    return this.#unsupervised
+      ? { reason: 'SUPERVISOR_KILLED', message: 'its supervisor was killed, and it with it' }
+      : undefined;
   }
 
   /** Another one after `release`, if the container has joined a pid namespace. */
@@ -195,7 +203,9 @@ export class LinuxProcess implements ContainerProcess {
       throw withCause(errors.PROCESS_LIVES_ON(id, tracking?.pids() ?? []), error);
     }
     this.#allGone = true;
-    this.#settle((await this.#firstProcessEnded)?.status);
+    const end = await this.#firstProcessEnded;
+    this.#unsupervised = end?.supervised !== true;
+    this.#settle(end?.status);
   }
 }
 

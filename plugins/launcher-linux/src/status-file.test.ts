@@ -16,8 +16,8 @@ const read = (...bytes: number[]) => {
 };
 
 test('the raw status, and whether the command was executed', () => {
-  expect(read(0, 3, 0, 0, 1, 0, 0, 0)).toEqual({ status: 0x300, executed: true });
-  expect(read(9, 0, 0, 0, 2, 0, 0, 0)).toEqual({ status: 9, executed: false });
+  expect(read(0, 3, 0, 0, 1, 0, 0, 0)).toEqual({ status: 0x300, executed: true, supervised: true });
+  expect(read(9, 0, 0, 0, 2, 0, 0, 0)).toEqual({ status: 9, executed: false, supervised: true });
 });
 
 test('a supervisor that could not write it has left none', () => {

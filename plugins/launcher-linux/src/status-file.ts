@@ -7,6 +7,8 @@ export interface RecordedEnd {
   readonly status: number;
   /** False: it ended before the command was executed. */
   readonly executed: boolean;
+  /** False: nobody wrote it down, the kernel said so. */
+  readonly supervised: boolean;
 }
 
 /** What the supervisor wrote; undefined if it died before it could. */
@@ -22,5 +24,5 @@ export function readStatusFile(path: string): RecordedEnd | undefined {
   const how = content.readUInt32LE(4);
   // Zero as the agent has made it: the supervisor has not written it yet.
   if (how !== ENDED.executed && how !== ENDED.beforeExec) return undefined;
-  return { status: content.readInt32LE(0), executed: how === ENDED.executed };
+  return { status: content.readInt32LE(0), executed: how === ENDED.executed, supervised: true };
 }

@@ -44,7 +44,7 @@ export async function supervisorEnd(
   pidfdSendSignal(pair.container, SIGKILL);
   const status = await statusOfOrphan(pair.container, reaper);
   // Nobody saw whether it was executed: a launch that is under way takes it as failed.
-  return status === undefined ? undefined : { status, executed: false };
+  return status === undefined ? undefined : { status, executed: false, supervised: false };
 }
 
 /** How a container ended whose supervisor is gone. Until it is reaped the kernel tells that to its new parent alone. */
