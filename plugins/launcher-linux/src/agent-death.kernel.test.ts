@@ -24,6 +24,16 @@ const user = { uid: 1000, gid: 1000, supplementaryGids: [] };
 const hasBecome = (uid: number, pid: number): boolean =>
   new RegExp(`^Uid:\\s+${uid}\\s`, 'm').test(readFileSync(`/proc/${pid}/status`, 'utf8'));
 
+/** Undefined once it has ended. */
+function executableOf(pid: number): string | undefined {
+  try {
+    return readlinkSync(`/proc/${pid}/exe`);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
 describe('dieWithParent', () => {
   /** What becomes of a container whose agent is killed while its credentials change. */
   async function fate(steps: NamedSteps): Promise<'executed' | 'ended'> {
@@ -36,8 +46,8 @@ describe('dieWithParent', () => {
     try {
       for (;;) {
         if (pollReadable(pidfd, 20)) return 'ended';
-        const executable = readlinkSync(`/proc/${state?.process.pid}/exe`);
-        if (!isImage(executable)) return 'executed';
+        const executable = executableOf(state?.process.pid as number);
+        if (executable !== undefined && !isImage(executable)) return 'executed';
       }
     } finally {
       pidfdSendSignal(pidfd, 9);
