@@ -38,14 +38,37 @@ kernelTest(
   },
 );
 
-kernelTest.each([{}, { sharePidNamespace: true }])(
-  'a nested container of class DEFAULT with %j is refused by name, and nothing of it is left',
-  async (config) => {
-    await containers.start('exec sleep 1000', {}, 'web');
-    await expect(containers.start('true', config, 'web.job')).rejects.toMatchObject({
-      code: 'PLAN_UNSUPPORTED',
-    });
-    expect(containers.core.list().map(({ id }) => id)).toEqual(['web']);
-    await containers.endAll();
+kernelTest.each([false, true])(
+  'a nested container of class DEFAULT (sharePidNamespace: %j) lives and ends with its parent',
+  async (sharePidNamespace) => {
+    const { core } = containers;
+    const web = await containers.start('exec sleep 1000', {}, 'web');
+    const job = await containers.start('exec sleep 1000', { sharePidNamespace }, 'web.job');
+    const inner = await containers.start('exec sleep 1000', { sharePidNamespace }, 'web.job.inner');
+    const namespaces = [web, job, inner].map(({ pid }) => pidNamespace(pid));
+    expect(new Set(namespaces).size).toBe(sharePidNamespace ? 1 : 3);
+    expect(core.inspect('web.job').pid).toBe(job.pid);
+    await core.destroy('web.job.inner');
+    expect(core.list().map(({ id, state }) => [id, state])).toEqual([
+      ['web', 'RUNNING'],
+      ['web.job', 'RUNNING'],
+      ['web.job.inner', 'ENDED'],
+    ]);
+    core.signal('web', 9);
+    expect(await core.wait('web.job')).toMatchObject({ signal: 'SIGKILL' });
+    expect(await core.wait('web')).toMatchObject({ signal: 'SIGKILL', reason: 'EXITED' });
+    await core.remove('web');
+    expect(core.list()).toEqual([]);
   },
 );
+
+kernelTest('its exit status is its own, and it can be launched again once it is removed', async () => {
+  const { core } = containers;
+  await containers.start('exec sleep 1000', {}, 'web');
+  for (const exitCode of [3, 0]) {
+    await containers.start(`exit ${exitCode}`, {}, 'web.job');
+    expect(await core.wait('web.job')).toMatchObject({ exitCode, reason: 'EXITED' });
+    await core.remove('web.job');
+  }
+  await containers.endAll();
+});

@@ -3,7 +3,7 @@ import type { Cgroups } from '@caisson/linux/cgroups';
 import { openByIdentity, type ProcessIdentity, type Reaper } from '@caisson/linux/process';
 import { pidfdGetfd } from '@caisson/linux/syscalls';
 import type { Container, LauncherState } from '@caisson/plugin-sdk';
-import { oldestChild } from './children.js';
+import { youngestChild } from './children.js';
 import { statusFile } from './descriptors.js';
 import { type LinuxLauncherState, LinuxProcess } from './linux-process.js';
 import { MasterSide } from './terminal.js';
@@ -20,7 +20,7 @@ export function adoptContainer(
   const supervisor = openByIdentity(state.supervisor);
   const first = openByIdentity(state.process);
   const joined = state.joins && supervisor !== undefined && first === undefined;
-  const child = joined ? oldestChild(state.supervisor.pid) : undefined;
+  const child = joined ? youngestChild(state.supervisor.pid) : undefined;
   return new LinuxProcess({
     id: container.id,
     state,

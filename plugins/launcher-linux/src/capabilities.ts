@@ -74,3 +74,8 @@ export function capabilitySets(
   const ambient = asked ? numbersOf(asked).filter((number) => bounding.includes(number)) : [];
   return { bounding, effective: asked || !isRoot(plan) ? ambient : bounding, ambient };
 }
+
+/** With what a launch needs besides, as long as it mounts (SYS_ADMIN), and to give that up (SETPCAP: securebits). */
+export const administrationAnd = (capabilities: readonly number[]): number[] => [
+  ...new Set([...capabilities, ...numbersOf(['SYS_ADMIN', 'SETPCAP'])]),
+];

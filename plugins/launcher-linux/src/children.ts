@@ -21,23 +21,30 @@ export interface Child {
   readonly pidfd: number;
 }
 
+/** The child that was born first: of an init, the command, which came before any orphan. Undefined if it has none (any more). */
+export const oldestChild = (parent: number): Child | undefined => openAny(childrenOf(parent)[0], parent);
+
 /**
- * The child of a process that was born first: of an init, the command; of a supervisor, the container. Undefined if it has
- * none (any more).
+ * The child that was born last: of a supervisor whose container has joined a pid namespace, the container. Who helped it there
+ * came before it.
  */
-export function oldestChild(parent: number): Child | undefined {
+export const youngestChild = (parent: number): Child | undefined =>
+  openAny(childrenOf(parent).at(-1), parent);
+
+const openAny = (pid: number | undefined, parent: number) => (pid ? openChild(pid, parent) : undefined);
+
+/** In the order in which they were born (proc_pid_task_tid_children(5)). */
+function childrenOf(parent: number): number[] {
   try {
-    // In the order in which they were born (proc_pid_task_tid_children(5)): the command came before any orphan.
-    const [pid] = readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1').split(' ').map(Number);
-    return pid ? openChild(pid, parent) : undefined;
+    return readFileSync(`/proc/${parent}/task/${parent}/children`, 'latin1').trim().split(' ').map(Number);
   } catch (error) {
-    if (isGone(error)) return undefined;
+    if (isGone(error)) return [];
     throw error;
   }
 }
 
-/** Undefined unless it is a child of `parent`: a number that was told may be another process's by now (threat model N12). */
-export function openChild(pid: number, parent: number): Child | undefined {
+/** Undefined unless it is a child of `parent`: its number may be another process's by now (threat model N12). */
+function openChild(pid: number, parent: number): Child | undefined {
   if (pid <= 0 || pid > LARGEST_PID) return undefined;
   let pidfd: number;
   try {

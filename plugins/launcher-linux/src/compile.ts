@@ -5,7 +5,7 @@ import { isBind, type LaunchPlanData } from '@caisson/plugin-sdk';
 import { LaunchTable } from './launch-table.js';
 import type { LaunchStep } from './step.js';
 import { candidateSlot } from './steps/execute.js';
-import { STEPS } from './steps/index.js';
+import { stepsFor } from './steps/joining.js';
 import { sourceSlot } from './steps/open-bind-sources.js';
 import { LAUNCH_BEHIND } from './waiting-image.js';
 
@@ -31,16 +31,15 @@ const programs = new Map<string, { program: Program; table: LaunchTable }>();
  */
 export function compileLaunch(
   plan: LaunchPlanData,
-  steps: readonly LaunchStep[] = STEPS,
+  steps?: readonly LaunchStep[],
   how: Handover = 'spawned',
 ): CompiledLaunch {
   const candidates = candidatesOf(plan);
-  if (steps !== STEPS)
-    return { ...assemble(plan, candidates.length, steps, how), values: valuesOf(plan, candidates) };
+  if (steps) return { ...assemble(plan, candidates.length, steps, how), values: valuesOf(plan, candidates) };
   const key = `${how} ${shapeOf(plan, candidates.length)}`;
   let known = programs.get(key);
   if (!known) {
-    known = assemble(plan, candidates.length, STEPS, how);
+    known = assemble(plan, candidates.length, stepsFor(plan), how);
     if (programs.size >= MOST_PROGRAMS) programs.delete(programs.keys().next().value as string);
     programs.set(key, known);
   }
@@ -51,7 +50,7 @@ export function compileLaunch(
 export function compileTable(
   plan: LaunchPlanData,
   candidates = candidatesOf(plan).length,
-  steps: readonly LaunchStep[] = STEPS,
+  steps: readonly LaunchStep[] = stepsFor(plan),
   received?: LaunchTable['received'],
 ): LaunchTable {
   const table = new LaunchTable();

@@ -71,7 +71,7 @@ async function gatedProcess(
   started.container = pidfdOfGrandchild(message.pid, started.supervisorPid);
   if (started.container === undefined)
     throw await earlyEnd(container.id, launch, started.report, patienceMs());
-  if (!plan.namespaces.create.includes('pid')) {
+  if (isTracked(plan)) {
     started.tracking = createTrackingGroup(container, cgroups);
     try {
       started.tracking.add(message.pid);
@@ -89,6 +89,10 @@ async function gatedProcess(
     ...(plan.stdio === 'terminal' && { terminal: launch.table.descriptor('master') }),
   };
 }
+
+/** Without a pid namespace; and on its way into another one's nobody else keeps the processes of a launch together. */
+const isTracked = (plan: LaunchPlanData): boolean =>
+  !plan.namespaces.create.includes('pid') || entersPidNamespace(plan);
 
 /**
  * Its mounts may have failed, and the supervisor may have reaped it, before we look: then its pid is nobody's, or another

@@ -42,11 +42,10 @@ export class LaunchTable extends CallTable {
   readonly bindSources = new Map<BindMount, ResultReference>();
   /** Names of the descriptors that the agent opens for this launch, in the order of their numbers. */
   readonly extras: string[] = [];
-  /** The process in a pid namespace that was joined. */
-  joined: ResultReference | undefined;
-  /** Where the parent goes on after a clone: the supervisor, the process that stays outside a pid namespace, the init. */
+  /** Where the parent goes on after a clone: the supervisor, who stays outside a pid namespace, its door, the init. */
   readonly supervisor = new Label('supervisor');
   readonly joiner = new Label('joiner');
+  readonly door = new Label('door');
   readonly init = { start: new Label('init'), compare: new Label('is it the command') };
   /** Set for a table that a supervisor receives which waited for it, with so many descriptors besides the usual ones. */
   received: { readonly extras: number } | undefined;

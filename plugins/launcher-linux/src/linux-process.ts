@@ -9,7 +9,7 @@ import {
   type LauncherState,
   withCause,
 } from '@caisson/plugin-sdk';
-import { oldestChild, openChild } from './children.js';
+import { oldestChild, youngestChild } from './children.js';
 import { endContainer } from './end-container.js';
 import { errors } from './errors.js';
 import { launchError } from './launch-error.js';
@@ -149,10 +149,10 @@ export class LinuxProcess implements ContainerProcess {
     const { table, values } = gate;
     for (;;) {
       const message = await this.#nextMessage(gate);
-      if (message.kind === 'pid') this.#joined(message.pid);
-      else if (message.kind === 'failure') throw launchError(this.parts.id, table, values, message.record);
-      else break;
+      if (message.kind === 'failure') throw launchError(this.parts.id, table, values, message.record);
+      if (message.kind === 'end') break;
     }
+    if (this.state.joins) this.#followInside();
     const { container } = this.parts.pair;
     if (container === undefined || runsCommand(this.pid, container, this.state.init)) return;
     const end = await this.#firstProcessEnded;
@@ -177,13 +177,13 @@ export class LinuxProcess implements ContainerProcess {
   }
 
   /** The process in the pid namespace that was joined: from here on it is the container. */
-  #joined(pid: number): void {
+  #followInside(): void {
     const { pair, state } = this.parts;
-    const joined = state.joins ? openChild(pid, state.supervisor.pid) : undefined;
-    if (!joined) return;
+    const inside = youngestChild(state.supervisor.pid);
+    if (!inside) return;
     if (pair.container !== undefined) closeSync(pair.container);
-    pair.container = joined.pidfd;
-    this.#pid = joined.pid;
+    pair.container = inside.pidfd;
+    this.#pid = inside.pid;
   }
 
   #shutGate(): void {

@@ -45,8 +45,9 @@ import { forkContainer } from './fork.js';
 import type { NullInput } from './null-input.js';
 import { readStatusFile } from './status-file.js';
 import type { LaunchStep } from './step.js';
+import { enterPidNamespace } from './steps/enter-pid-namespace.js';
 import { STEPS } from './steps/index.js';
-import { enterPidNamespace } from './steps/join-namespaces.js';
+import { JOINING_STEPS } from './steps/joining.js';
 import { startAgent } from './testing/agent.js';
 import { stepsWith, withoutCalls, withoutSteps } from './testing/guard-off.js';
 import { kernelTest, type Launched, useLaunchKit } from './testing/launch-kit.js';
@@ -270,9 +271,9 @@ describe('N5: entering a pid namespace is the last act (CVE-2016-9962)', () => {
       table.call('setns', [table.descriptor('namespace pid'), 0x20000000]);
     },
   };
-  const step = (name: string) => STEPS.find((each) => each.name === name) as LaunchStep;
+  const step = (name: string) => JOINING_STEPS.find((each) => each.name === name) as LaunchStep;
   const late = [step('join-namespaces'), step('close-descriptors')];
-  const early = [...STEPS]
+  const early = [...JOINING_STEPS]
     .filter((each) => each !== enterPidNamespace && !late.includes(each))
     .flatMap((each) =>
       each.name === 'wait-at-gate' ? [each, joinPid, enterPidNamespace, slowly, ...late] : [each],
@@ -311,7 +312,7 @@ describe('N5: entering a pid namespace is the last act (CVE-2016-9962)', () => {
     expect(await escapes(early, 20)).toBe(true);
   });
   kernelTest('joined last, it shows the container itself alone', async () => {
-    expect(await escapes(STEPS, 60)).toBe(false);
+    expect(await escapes(JOINING_STEPS, 60)).toBe(false);
   });
 });
 

@@ -1,77 +1,22 @@
-import { closeSync, readSync, statSync, writeSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { pollReadable, windowSize } from '@caisson/linux/syscalls';
-import { afterEach, describe, expect } from '@jest/globals';
-import { kernelTest, type Launched, useLaunchKit } from './testing/launch-kit.js';
+import { windowSize } from '@caisson/linux/syscalls';
+import { describe, expect } from '@jest/globals';
+import { kernelTest, useLaunchKit } from './testing/launch-kit.js';
 import type { PlanEdit } from './testing/standard-plan.js';
+import { type TerminalSession, useTerminalSessions } from './testing/terminal-session.js';
 
+const sessionOf = useTerminalSessions();
 const kit = useLaunchKit({ reapOrphans: true });
 const user = { uid: 1000, gid: 1000, supplementaryGids: [] };
 
-/** Somebody who sits at the master side. */
-class Session {
-  text = '';
-  /** How reading ended: a terminal without a slave gives EIO. */
-  end: string | undefined;
-
-  constructor(
-    readonly launched: Launched,
-    readonly master: number,
-  ) {}
-
-  type(text: string): void {
-    writeSync(this.master, text);
-  }
-
-  /** Resolves with what came since the last time, once that matches. */
-  async shows(pattern: RegExp): Promise<string> {
-    for (;;) {
-      const found = pattern.exec(this.text);
-      if (found) {
-        const shown = this.text.slice(0, found.index + found[0].length);
-        this.text = this.text.slice(shown.length);
-        return shown;
-      }
-      if (this.end !== undefined)
-        throw new Error(`${this.end} before ${pattern}: ${JSON.stringify(this.text)}`);
-      await this.#read();
-    }
-  }
-
-  /** Everything up to the end. */
-  async rest(): Promise<string> {
-    while (this.end === undefined) await this.#read();
-    return this.text;
-  }
-
-  async #read(): Promise<void> {
-    if (!pollReadable(this.master, 0)) return void (await sleep(1));
-    const buffer = Buffer.alloc(4096);
-    try {
-      const length = readSync(this.master, buffer);
-      if (length === 0) this.end = 'EOF';
-      this.text += buffer.toString('utf8', 0, length);
-    } catch (error) {
-      this.end = (error as NodeJS.ErrnoException).code ?? 'error';
-    }
-  }
-}
-
-const sessions: Session[] = [];
-
-async function open(command: string | string[], edit: PlanEdit = {}): Promise<Session> {
+async function open(command: string | string[], edit: PlanEdit = {}): Promise<TerminalSession> {
   const launched = await kit.fork(kit.plan(command, { stdio: 'terminal', ...edit }));
   await launched.release();
-  const session = new Session(launched, launched.process.terminal?.take() as number);
-  sessions.push(session);
-  return session;
+  return sessionOf(launched);
 }
 
 describe('a terminal', () => {
-  afterEach(() => {
-    for (const { master } of sessions.splice(0)) closeSync(master);
-  });
-
   kernelTest('is the one on 0, 1 and 2, of a devpts of its own, and controls the session', async () => {
     const session = await open(
       'tty; for i in 0 1 2; do test -t $i && echo yes; done; echo through > /dev/tty; ls /dev/pts',
@@ -152,9 +97,7 @@ describe('a terminal', () => {
     plan.mounts = plan.mounts.filter(({ type }) => type !== 'devpts');
     const launched = await kit.fork(plan);
     await launched.release();
-    const session = new Session(launched, launched.process.terminal?.take() as number);
-    sessions.push(session);
-    expect(await session.rest()).toBe('/dev/pts/0\r\n0     ptmx\r\n');
+    expect(await sessionOf(launched).rest()).toBe('/dev/pts/0\r\n0     ptmx\r\n');
   });
 
   kernelTest(

@@ -3,7 +3,7 @@ import { expect, test } from '@jest/globals';
 import { hostPlan, standardPlan } from './testing/standard-plan.js';
 import { refuseUnsupported } from './unsupported.js';
 
-const enter = (kind: 'pid' | 'mount' | 'ipc') => ({ kind, pid: 42 });
+const enter = (kind: 'pid' | 'mount' | 'ipc' | 'uts') => ({ kind, pid: 42 });
 const refusal = (edit: Partial<LaunchPlanData>) => () => refuseUnsupported('web', hostPlan('true', edit));
 const tmpfs = { type: 'tmpfs', target: '/x', flags: [] } as const;
 
@@ -11,6 +11,31 @@ test('what filesystem/linux and namespaces/pid plan is done', () => {
   expect(() => refuseUnsupported('web', standardPlan('/image', 'true', { init: true }))).not.toThrow();
   expect(refusal({ namespaces: { create: [], enter: [enter('mount'), enter('pid')] } })).not.toThrow();
   expect(refusal({ namespaces: { create: ['pid'], enter: [enter('mount')] } })).not.toThrow();
+});
+
+test('nested containers: a pid namespace within the one of the parent, or that one; its tree, or another', () => {
+  for (const create of [['mount'], ['mount', 'pid']] as const)
+    for (const entered of [[enter('pid')], [enter('pid'), enter('mount')]])
+      expect(
+        refusal({
+          mounts: [{ type: 'proc', target: '/proc', flags: [] }],
+          init: true,
+          namespaces: { create: [...create], enter: entered },
+        }),
+      ).not.toThrow();
+});
+
+test('below the /proc of a pid namespace that is entered no source of the host is bound (N5)', () => {
+  const bind = { type: 'bind', source: '/srv', target: '/proc/srv', recursive: false, flags: [] } as const;
+  const namespaces = { create: ['mount' as const], enter: [enter('pid')] };
+  expect(refusal({ mounts: [bind], namespaces })).toThrow(/below the \/proc/);
+  expect(refusal({ mounts: [{ ...bind, target: '/process' }], namespaces })).not.toThrow();
+});
+
+test('a root filesystem is looked up on the host, not in the tree of a parent', () => {
+  const namespaces = { create: ['mount' as const], enter: [enter('mount')] };
+  expect(refusal({ rootfs: '/image', namespaces })).toThrow(/root filesystem/);
+  expect(refusal({ namespaces })).not.toThrow();
 });
 
 test.each<[string, Partial<LaunchPlanData>]>([
@@ -32,15 +57,12 @@ test.each<[string, Partial<LaunchPlanData>]>([
 });
 
 test.each([
-  ['mount', ['mount'], ['mount'], /enter a mount namespace and create one/],
-  ['pid', ['pid'], ['pid'], /enter a pid namespace and create one/],
   ['ipc', ['ipc'], ['ipc'], /enter a ipc namespace and create one|enter an ipc namespace and create one/],
-  ['pid and mount', ['mount'], ['pid'], /enter a pid namespace and create a mount namespace/],
+  ['uts', ['uts'], ['uts'], /enter a uts namespace and create one/],
 ] as const)('%s: created and entered in one launch', (_, create, entered, why) => {
   expect(refusal({ namespaces: { create: [...create], enter: entered.map(enter) } })).toThrow(why);
 });
 
 test('what no launch can do yet', () => {
-  expect(refusal({ init: true, namespaces: { create: [], enter: [enter('pid')] } })).toThrow(/init/);
   expect(refusal({ namespaces: { create: ['time'], enter: [] } })).toThrow(/time namespace/);
 });

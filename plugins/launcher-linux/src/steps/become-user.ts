@@ -1,6 +1,6 @@
 import { lastCapability } from '@caisson/linux/proc';
 import { capabilityBits, capabilityData, capabilityHeader, PR } from '@caisson/linux/syscalls';
-import { capabilitySets, isRoot } from '../capabilities.js';
+import { administrationAnd, capabilitySets, isRoot } from '../capabilities.js';
 import type { LaunchTable } from '../launch-table.js';
 import type { LaunchStep } from '../step.js';
 
@@ -29,6 +29,20 @@ export const becomeUser: LaunchStep = {
     table.call('prctl', [PR.PR_SET_KEEPCAPS, 1, 0, 0, 0]);
     table.call('setresgid', [user.gid, user.gid, user.gid]);
     table.call('setresuid', [user.uid, user.uid, user.uid]);
+  },
+};
+
+/**
+ * Step keep-administration: the capabilities of the container, and what mounting its /proc needs besides. Everything else is
+ * given up before its pid namespace is entered (threat model N5).
+ */
+export const keepAdministration: LaunchStep = {
+  name: 'keep-administration',
+  compile(plan, table) {
+    const bits = capabilityBits(administrationAnd(capabilitySets(plan).effective));
+    const data = capabilityData({ effective: bits, permitted: bits, inheritable: 0n });
+    table.call('capset', [table.bytes(capabilityHeader()), table.bytes(data)]);
+    table.call('prctl', [PR.PR_SET_DUMPABLE, 0, 0, 0, 0]);
   },
 };
 

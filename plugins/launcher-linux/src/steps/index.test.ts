@@ -68,14 +68,7 @@ test.each([
   ['become-user', 'set-capabilities', 'a change of the uid clears capabilities'],
   ['set-capabilities', 'stay-with-agent', 'the last change of credentials clears the parent-death signal'],
   ['close-descriptors', 'enter-working-directory', 'no descriptor leads out (N3)'],
-  ['set-capabilities', 'enter-pid-namespace', 'joining a pid namespace is the last act (N5)'],
-  ['close-descriptors', 'enter-pid-namespace', 'joining a pid namespace is the last act (N5)'],
-  ['set-limits', 'enter-pid-namespace', 'joining a pid namespace is the last act (N5)'],
 ])('%s comes before %s: %s', (earlier, later) => {
   expect(order.indexOf(earlier)).toBeGreaterThanOrEqual(0);
   expect(order.indexOf(earlier)).toBeLessThan(order.indexOf(later));
-});
-
-test('after enter-pid-namespace only the exec (N5: CVE-2016-9962)', () => {
-  expect(order[order.indexOf('enter-pid-namespace') + 1]).toBe('execute');
 });

@@ -9,7 +9,7 @@ import { enterRootfs, keepRoot } from './enter-rootfs.js';
 import { enterWorkingDirectory } from './enter-working-directory.js';
 import { execute } from './execute.js';
 import { makeFiles } from './file-operations.js';
-import { enterPidNamespace, joinNamespaces, leaveJoiner } from './join-namespaces.js';
+import { copyMounts, joinNamespaces } from './join-namespaces.js';
 import { makeReadOnly } from './make-read-only.js';
 import { maskPaths } from './mask-paths.js';
 import { mountFilesystems } from './mount-filesystems.js';
@@ -33,6 +33,7 @@ export const STEPS: readonly LaunchStep[] = [
   detachMounts,
   openBindSources,
   joinNamespaces,
+  copyMounts,
   enterRootfs,
   keepRoot,
   mountFilesystems,
@@ -53,10 +54,8 @@ export const STEPS: readonly LaunchStep[] = [
   enterWorkingDirectory,
   restoreAffinity,
   startInit,
-  enterPidNamespace,
   execute,
   // where the parents of its clones go on
-  leaveJoiner,
   runInit,
   supervise,
 ];

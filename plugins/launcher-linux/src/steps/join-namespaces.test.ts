@@ -1,17 +1,13 @@
-import { CLONE, PR } from '@caisson/linux/syscalls';
+import { CLONE, MS } from '@caisson/linux/syscalls';
 import type { NamespaceKind } from '@caisson/plugin-sdk';
 import { expect, test } from '@jest/globals';
 import { LaunchTable } from '../launch-table.js';
 import { callsOf } from '../testing/calls-of.js';
 import { hostPlan } from '../testing/standard-plan.js';
-import { enterPidNamespace, joinNamespaces, leaveJoiner } from './join-namespaces.js';
+import { copyMounts, joinNamespaces } from './join-namespaces.js';
 
 const entering = (...kinds: NamespaceKind[]) =>
   hostPlan('true', { namespaces: { create: [], enter: kinds.map((kind) => ({ kind, pid: 42 })) } });
-/** A table in which the process has been cloned, as enter-pid-namespace leaves it. */
-const joined = (table: LaunchTable) => {
-  table.joined = table.call('clone', [0, 0, 0, 0, 0]);
-};
 
 test('the mount namespace last: after it, paths are those of the container', () => {
   const kinds = callsOf(joinNamespaces, entering('mount', 'pid', 'net', 'cgroup')).map((call) => call[2]);
@@ -25,19 +21,18 @@ test('by descriptors that the agent has opened, each of its own', () => {
   expect(callsOf(joinNamespaces, entering('mount', 'pid')).map((call) => call[1])).toEqual([7, 8]);
 });
 
-test('the process in a pid namespace is left to the supervisor and dies with it (N5)', () => {
-  expect(callsOf(enterPidNamespace, entering('pid'))).toEqual([
-    ['clone', CLONE.CLONE_PARENT, 0, 0, 0, 0],
-    ['prctl', PR.PR_SET_DUMPABLE, 0, 0, 0, 0],
-    ['prctl', PR.PR_SET_PDEATHSIG, 9, 0, 0, 0],
-  ]);
-  expect(callsOf(leaveJoiner, entering('pid'), joined)).toEqual([
-    ['write', 4, '&<earlier clone>', 8],
-    ['exit_group', 0],
-  ]);
+test('nothing of it where nothing is entered', () => {
+  expect(joinNamespaces.needed?.(hostPlan('true'))).toBe(false);
 });
 
-test('nothing of it where no pid namespace is entered', () => {
-  for (const step of [enterPidNamespace, leaveJoiner]) expect(step.needed?.(entering('mount'))).toBe(false);
-  expect(joinNamespaces.needed?.(hostPlan('true'))).toBe(false);
+test('a copy of the mounts that were entered, of which nothing goes back (F6)', () => {
+  const copying = hostPlan('true', {
+    namespaces: { create: ['mount'], enter: [{ kind: 'mount', pid: 42 }] },
+  });
+  expect(callsOf(copyMounts, copying)).toEqual([
+    ['unshare', CLONE.CLONE_NEWNS],
+    ['mount', 'none', '/', 0, MS.MS_SLAVE | MS.MS_REC, 0],
+  ]);
+  expect(copyMounts.needed?.(copying)).toBe(true);
+  expect(copyMounts.needed?.(entering('mount'))).toBe(false);
 });

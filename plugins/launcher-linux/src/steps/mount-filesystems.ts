@@ -51,6 +51,14 @@ function openTarget(mount: Mount, table: LaunchTable, done: Label): ResultRefere
   if (optional && !createTarget)
     return table.openInside(target, { resolution, directory, tolerate: ['ENOENT', 'ENOTDIR'], orElse: done });
   if (!createTarget) return table.openInside(target, { resolution, directory });
+  return findOrCreate(mount, table);
+}
+
+/** The target of a mount, made where it is missing. */
+export function findOrCreate(mount: Mount, table: LaunchTable): ResultReference {
+  const { target, createTarget } = mount;
+  const resolution = resolutionFor(mount);
+  const directory = !isBind(mount) || createTarget === 'directory';
   const open = new Label(`open ${target}`);
   const create = new Label(`create ${target}`);
   const use = new Label(`use ${target}`);

@@ -1,6 +1,7 @@
 import { type DataPointer, Label, type ResultReference } from '@caisson/linux/exec-stage';
 import { DESCRIPTOR, FIRST_EXTRA, type LaunchTable } from '../launch-table.js';
 import type { LaunchStep } from '../step.js';
+import { DOOR_SIGNAL } from './enter-pid-namespace.js';
 import { entersPidNamespace } from './join-namespaces.js';
 import { restoreAffinityOf } from './restore-affinity.js';
 
@@ -50,7 +51,12 @@ function waitForEnd(pid: ResultReference | undefined, table: LaunchTable): void 
   table.call('waitid', [kind, id, info, options, 0], { tolerate: ['EINTR'], orElse: again });
   const early = statusMemory(ENDED.beforeExec, table);
   const wait = [pid ?? -1, early, __WCLONE | WNOHANG, 0];
-  table.call('wait4', wait, { tolerate: ['ECHILD'], orElse: executed });
+  const found = table.call('wait4', wait, { tolerate: ['ECHILD'], orElse: executed });
+  if (!pid) {
+    // It was executed, and the door that made its pid namespace is still there; or the door is what has ended.
+    table.jumpIfEqual(found, 0, executed);
+    table.jumpIfEqual(table.compute(table.valueAt(early), { mask: 0xffff }), DOOR_SIGNAL, again);
+  }
   leave(early, table);
   table.place(executed);
   const status = statusMemory(ENDED.executed, table);
