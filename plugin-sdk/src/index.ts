@@ -16,6 +16,8 @@ export * from './persistent-volume.js';
 export { planErrors } from './plan/errors.js';
 export * from './plan/launch-plan.js';
 export * from './plan/mount.js';
+export { type VolumeMount, volumeMount } from './plan/volume-mount.js';
+export * from './sandbox-place.js';
 export * from './services.js';
 export type * from './statistics.js';
 export * from './values.js';

@@ -95,8 +95,8 @@ export class Containers {
 }
 
 /** Others may pass through it, as through /var/lib/caisson: containers that aren't root get to their sandboxes. */
-export function newDirectory(): string {
-  const directory = realpathSync(mkdtempSync(join(tmpdir(), 'caisson-containers-')));
+export function newDirectory(parent = tmpdir()): string {
+  const directory = realpathSync(mkdtempSync(join(parent, 'caisson-containers-')));
   chmodSync(directory, 0o711);
   for (const name of ['work', 'run']) mkdirSync(join(directory, name));
   return directory;

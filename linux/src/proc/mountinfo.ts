@@ -62,6 +62,15 @@ export function isBelow(path: string, directory: string): boolean {
   return path === directory || path.startsWith(`${directory}/`);
 }
 
+/** The mount that a path without links lies in, the topmost one of its mount point. */
+export const mountHolding = (path: string, table: readonly MountEntry[]): MountEntry | undefined =>
+  table
+    .filter(({ mountPoint }) => isBelow(path, mountPoint))
+    .reduce<MountEntry | undefined>(
+      (best, each) => (best && best.mountPoint.length > each.mountPoint.length ? best : each),
+      undefined,
+    );
+
 /** The mount table of this host, for isolators. */
 export class Mounts {
   list(pid: number | 'self' = 'self'): MountEntry[] {

@@ -16,6 +16,7 @@ import {
   listProcesses,
   Mounts,
   memfdNoexec,
+  mountHolding,
   namespaceOf,
   parseGroup,
   parseMountinfo,
@@ -205,4 +206,12 @@ describe('an error of a system call', () => {
     expect(() => errnoNumber('ENONSENSE')).toThrow('no such errno');
     expect(errnoText('EBUSY')).toBe('Device or resource busy');
   });
+});
+
+test('the mount that a path lies in is the deepest, and the latest of a place', () => {
+  const line = (id: number, mountPoint: string) => `${id} 1 0:1 / ${mountPoint} rw - tmpfs none rw\n`;
+  const table = parseMountinfo([line(1, '/'), line(2, '/a'), line(3, '/a/b'), line(4, '/a')].join(''));
+  const holding = (path: string) => mountHolding(path, table)?.id;
+  expect(['/', '/ab', '/a', '/a/x', '/a/b/c'].map(holding)).toEqual([1, 1, 4, 4, 3]);
+  expect(mountHolding('/a', [])).toBeUndefined();
 });

@@ -1,4 +1,5 @@
 export { SyscallError } from '../errors.js';
+export * from './beneath.js';
 export * from './capabilities.js';
 export * from './epoll.js';
 export * from './files.js';

@@ -1,7 +1,7 @@
 import type { ResolvedUser } from '../container.js';
 import type { Rlimit, RlimitName } from '../container-config.js';
 import { planErrors } from './errors.js';
-import type { FileOperation, Mount } from './mount.js';
+import { type FileOperation, isBind, type Mount } from './mount.js';
 
 export const NAMESPACE_KINDS = ['mount', 'pid', 'ipc', 'uts', 'net', 'cgroup', 'time'] as const;
 export type NamespaceKind = (typeof NAMESPACE_KINDS)[number];
@@ -124,7 +124,10 @@ export class LaunchPlan {
   mount(mount: Mount): void {
     this.#credit('mounts');
     this.#requireInside('a mount at', mount.target);
-    if (mount.type === 'bind') this.#requireAbsolute('a bind mount of', (mount as { source: string }).source);
+    if (isBind(mount)) {
+      this.#requireAbsolute('a bind mount of', mount.source);
+      if (mount.below !== undefined) this.#requireInside('a bind mount of', `/${mount.below}`);
+    }
     this.data.mounts.push(mount);
   }
 

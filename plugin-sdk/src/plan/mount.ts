@@ -1,3 +1,5 @@
+import type { VolumePropagation } from '../volumes.js';
+
 /** Flags of a mount, as in mount(8). */
 export const MOUNT_FLAGS = [
   'ro',
@@ -37,10 +39,17 @@ export interface FilesystemMount extends MountBase {
 /** A directory or file of the host, seen in the container too. Flags apply to submounts as well. */
 export interface BindMount extends MountBase {
   readonly type: 'bind';
-  /** On the host, absolute. */
+  /** On the host, absolute. Its links are followed. */
   readonly source: string;
+  /**
+   * The way on from `source`, where that is a directory that a container writes to: no link in it is followed, and none of it
+   * leads out.
+   */
+  readonly below?: string | undefined;
   /** With the mounts below `source`. */
   readonly recursive: boolean;
+  /** Who sees what is mounted below it later. Default: the container what the host mounts, where the host's mount is shared. */
+  readonly propagation?: VolumePropagation | undefined;
 }
 
 export const isBind = (mount: Mount): mount is BindMount => mount.type === 'bind';

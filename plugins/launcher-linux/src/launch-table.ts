@@ -94,7 +94,7 @@ export class LaunchTable extends CallTable {
       : { from: this.#rootOrFail(), below: path, held: false };
   }
 
-  /** openat2 (O_PATH) of one name in a directory that we hold: no link. */
+  /** openat2 (O_PATH) of a name, or a path, in a directory that we hold: no link, and no way out. */
   openChild(directory: Descriptor, name: string, kind: 'directory' | 'any'): ResultReference {
     const how = this.#how(
       O_PATH | (kind === 'directory' ? O_DIRECTORY : 0),

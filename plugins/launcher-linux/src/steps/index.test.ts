@@ -60,6 +60,7 @@ const order = STEPS.map(({ name }) => name);
 test.each([
   ['wait-at-gate', 'become-user', 'the credentials are those of the container only once it is confined (N6)'],
   ['wait-at-gate', 'execute', 'nothing of the container runs before the gate (N6)'],
+  ['open-peer-sources', 'detach-mounts', 'a copy of a slave is no peer'],
   ['detach-mounts', 'open-bind-sources', 'nothing is mounted before (F6)'],
   ['open-bind-sources', 'enter-rootfs', 'while the host can be seen (F2)'],
   ['adjust-oom-score', 'enter-rootfs', 'through the /proc of the host'],

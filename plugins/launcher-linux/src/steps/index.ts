@@ -13,7 +13,7 @@ import { copyMounts, joinNamespaces } from './join-namespaces.js';
 import { makeReadOnly } from './make-read-only.js';
 import { maskPaths } from './mask-paths.js';
 import { mountFilesystems } from './mount-filesystems.js';
-import { openBindSources } from './open-bind-sources.js';
+import { openBindSources, openPeerSources } from './open-bind-sources.js';
 import { restoreAffinity } from './restore-affinity.js';
 import { runInit, startInit } from './run-init.js';
 import { newKeyring, setLimits } from './set-limits.js';
@@ -30,6 +30,7 @@ export const STEPS: readonly LaunchStep[] = [
   cloneContainer,
   // the first process of the container
   adjustOomScore,
+  openPeerSources,
   detachMounts,
   openBindSources,
   joinNamespaces,

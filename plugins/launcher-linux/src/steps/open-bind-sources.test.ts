@@ -1,10 +1,15 @@
-import { MOUNT_ATTR, OPEN_TREE } from '@caisson/linux/syscalls';
+import { MOUNT_ATTR, MS, mountAttributes, O, OPEN_TREE, openHow, RESOLVE } from '@caisson/linux/syscalls';
 import type { BindMount, MountFlag } from '@caisson/plugin-sdk';
 import { describe, expect, test } from '@jest/globals';
 import type { LaunchTable } from '../launch-table.js';
 import { callsOf } from '../testing/calls-of.js';
 import { hostPlan } from '../testing/standard-plan.js';
-import { mountAttributeBits, openBindSources, setTreeAttributes } from './open-bind-sources.js';
+import {
+  mountAttributeBits,
+  openBindSources,
+  openPeerSources,
+  setTreeAttributes,
+} from './open-bind-sources.js';
 
 const { OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC, AT_RECURSIVE, AT_EMPTY_PATH } = OPEN_TREE;
 const bind = (flags: readonly MountFlag[], recursive = true): BindMount => ({
@@ -33,6 +38,36 @@ describe('open-bind-sources', () => {
     const calls = callsOf(openBindSources, hostPlan('true', { mounts: [bind([], false)] }));
     expect(calls[1]?.[3]).toBe(OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH);
     expect(calls).toHaveLength(2);
+  });
+
+  test('what a container may have changed is opened beneath what it cannot, without links (F1)', () => {
+    const mounts = [{ ...bind([]), below: 'a/b' }];
+    const calls = callsOf(openBindSources, hostPlan('true', { mounts }));
+    expect(calls.map(([name]) => name)).toEqual(['openat2', 'openat2', 'open_tree']);
+    expect(calls[1]).toEqual([
+      'openat2',
+      '<openat2 0>',
+      'a/b',
+      openHow(O.O_PATH | O.O_CLOEXEC, RESOLVE.RESOLVE_BENEATH | RESOLVE.RESOLVE_NO_SYMLINKS).toString('hex'),
+      24,
+    ]);
+  });
+
+  test('private: what the host mounts later does not come in', () => {
+    const mounts = [{ ...bind([]), propagation: 'private' as const }];
+    const calls = callsOf(openBindSources, hostPlan('true', { mounts }));
+    expect(calls[2]?.[4]).toBe(mountAttributes(0, 0, MS.MS_PRIVATE).toString('hex'));
+  });
+
+  test('bidirectional: a peer of the mount of the host, taken before all become slaves', () => {
+    const mounts = [bind([]), { ...bind([]), propagation: 'bidirectional' as const }];
+    expect(callsOf(openPeerSources, hostPlan('true', { mounts })).map(([, , slot]) => slot)).toContain(
+      '$source 1',
+    );
+    expect(callsOf(openBindSources, hostPlan('true', { mounts })).map(([, , slot]) => slot)).toContain(
+      '$source 0',
+    );
+    expect(openPeerSources.needed?.(hostPlan('true', { mounts: [bind([])] }))).toBe(false);
   });
 
   test('only where something is bound', () => {

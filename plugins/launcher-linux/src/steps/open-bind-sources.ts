@@ -1,6 +1,6 @@
 import type { ResultReference, Slot } from '@caisson/linux/exec-stage';
-import { AT_EMPTY_PATH, MOUNT_ATTR, mountAttributes, OPEN_TREE } from '@caisson/linux/syscalls';
-import { type BindMount, isBind, type MountFlag } from '@caisson/plugin-sdk';
+import { AT_EMPTY_PATH, MOUNT_ATTR, MS, mountAttributes, OPEN_TREE } from '@caisson/linux/syscalls';
+import { type BindMount, isBind, type LaunchPlanData, type Mount, type MountFlag } from '@caisson/plugin-sdk';
 import type { LaunchTable } from '../launch-table.js';
 import type { LaunchStep } from '../step.js';
 
@@ -29,33 +29,59 @@ export function setTreeAttributes(
   table: LaunchTable,
   tree: ResultReference,
   flags: readonly MountFlag[],
+  propagation = 0,
 ): void {
   const bits = mountAttributeBits(flags);
   const setsAccessTime = flags.some((flag) => flag === 'relatime' || (ATTRIBUTES[flag] & ACCESS_TIME) !== 0);
-  if (bits === 0 && !setsAccessTime) return;
-  const attributes = table.bytes(mountAttributes(bits, setsAccessTime ? ACCESS_TIME : 0));
+  if (bits === 0 && !setsAccessTime && propagation === 0) return;
+  const attributes = table.bytes(mountAttributes(bits, setsAccessTime ? ACCESS_TIME : 0, propagation));
   const how = AT_EMPTY_PATH | AT_RECURSIVE;
   table.call('mount_setattr', [tree, table.string(''), how, attributes, 32]);
 }
 
+const isPeer = (mount: Mount): boolean => isBind(mount) && mount.propagation === 'bidirectional';
+
+/**
+ * Step open-peer-sources: before the namespace's mounts become slaves, a copy is a peer of the host's mount: what the container
+ * mounts below it is seen there. Nothing is mounted yet (threat model F6).
+ */
+export const openPeerSources: LaunchStep = {
+  name: 'open-peer-sources',
+  needed: ({ mounts }) => mounts.some(isPeer),
+  compile: ({ mounts }, table) => openSources(mounts, isPeer, table),
+};
+
 /** Step open-bind-sources: while the host's tree can still be seen, a detached copy of each source (threat model F2). */
 export const openBindSources: LaunchStep = {
   name: 'open-bind-sources',
-  needed: ({ mounts }) => mounts.some(isBind),
-  compile({ mounts }, table) {
-    mounts.forEach((mount, index) => {
-      if (isBind(mount))
-        table.bindSources.set(mount, openSource(mount, table.slot(sourceSlot(index)), table));
-    });
-  },
+  needed: ({ mounts }) => mounts.some((mount) => isBind(mount) && !isPeer(mount)),
+  compile: ({ mounts }, table) => openSources(mounts, (mount) => isBind(mount) && !isPeer(mount), table),
 };
+
+function openSources(
+  mounts: LaunchPlanData['mounts'],
+  which: (mount: Mount) => boolean,
+  table: LaunchTable,
+): void {
+  mounts.forEach((mount, index) => {
+    if (isBind(mount) && which(mount))
+      table.bindSources.set(mount, openSource(mount, table.slot(sourceSlot(index)), table));
+  });
+}
 
 /** The slot of the source of the plan's mount number `index`: its resolved path differs from launch to launch. */
 export const sourceSlot = (index: number): string => `source ${index}`;
 
-function openSource({ recursive, flags }: BindMount, path: Slot, table: LaunchTable): ResultReference {
+function openSource(
+  { below, recursive, flags, propagation }: BindMount,
+  path: Slot,
+  table: LaunchTable,
+): ResultReference {
   const how = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
-  const tree = table.call('open_tree', [table.openOnHost(path, 'any'), table.string(''), how]);
-  setTreeAttributes(table, tree, flags);
+  const at = table.openOnHost(path, below === undefined ? 'any' : 'directory');
+  // A container may exchange any part of it at any moment (threat model F1: CVE-2021-25741).
+  const source = below === undefined ? at : table.openChild(at, below, 'any');
+  const tree = table.call('open_tree', [source, table.string(''), how]);
+  setTreeAttributes(table, tree, flags, propagation === 'private' ? MS.MS_PRIVATE : 0);
   return tree;
 }
