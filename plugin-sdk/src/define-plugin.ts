@@ -13,6 +13,8 @@ export interface Requirements {
   readonly isolators?: readonly string[] | undefined;
   /** Other isolators that this one comes after where they are enabled, whatever the configuration's order. */
   readonly after?: readonly string[] | undefined;
+  /** Isolators that come after this one where they are enabled; `filesystem/*` matches a family. */
+  readonly before?: readonly string[] | undefined;
   /** Isolators that must not be enabled with it; `filesystem/*` matches a family (itself excepted). */
   readonly conflicts?: readonly string[] | undefined;
   /** Anything else: returns why this host cannot run it, or undefined. Must not change anything. */

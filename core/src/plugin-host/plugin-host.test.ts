@@ -267,6 +267,16 @@ describe('requirements', () => {
     expect(isolation.filter((name) => name.startsWith('acme/'))).toEqual(['acme/b', 'acme/a']);
   });
 
+  test('an isolator comes before those that it wants to be before, where they are enabled', async () => {
+    install('@caisson/acme-a', { isolators: ['acme/a'] });
+    install('@caisson/acme-b', {
+      isolators: ['acme/b'],
+      code: isolator('acme/b', `requires: { before: ['acme/*', 'other/thing'] }`),
+    });
+    const { isolation } = await check({ isolation: ['acme/a', 'acme/b'] });
+    expect(isolation.indexOf('acme/b')).toBeLessThan(isolation.indexOf('acme/a'));
+  });
+
   test('a circle is refused', async () => {
     for (const [name, other] of [
       ['x', 'y'],
