@@ -71,6 +71,7 @@ export const SYSTEM_CALLS = {
   openat2: [437, 437],
   pidfd_getfd: [438, 438],
   mount_setattr: [442, 442],
+  quotactl_fd: [443, 443],
 } as const satisfies Record<string, readonly [x64: number, arm64: number]>;
 
 export type SystemCallName = keyof typeof SYSTEM_CALLS;

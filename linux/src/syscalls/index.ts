@@ -8,6 +8,7 @@ export * from './flock.js';
 export * from './memfd.js';
 export * from './mount.js';
 export * from './processes.js';
+export * from './project-quota.js';
 export * from './sockets.js';
 export * from './terminal.js';
 export * from './xattr.js';
