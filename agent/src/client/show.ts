@@ -96,7 +96,7 @@ export async function stats(
 function draw(rows: readonly string[][]): void {
   const clear = process.stdout.isTTY ? '\x1b[H\x1b[2J' : '';
   print(
-    `${clear}${table(['ID', 'CPU', 'MEMORY', 'LIMIT', 'DISK', 'PROCESSES'], rows, process.stdout.columns)}\n`,
+    `${clear}${table(['ID', 'CPU', 'MEMORY', 'LIMIT', 'DISK', 'QUOTA', 'PROCESSES'], rows, process.stdout.columns)}\n`,
   );
 }
 
@@ -105,13 +105,15 @@ function statisticsRow(
   last: Map<string, Sample>,
 ): string[] {
   const id = fromWire(container_id);
-  const { mem_total_bytes, mem_rss_bytes, mem_limit_bytes, disk_used_bytes, processes } = figures!;
+  const { mem_total_bytes, mem_rss_bytes, mem_limit_bytes, processes } = figures!;
+  const { disk_used_bytes, disk_limit_bytes } = figures!;
   return [
     id,
     cpuShare(id, figures!, last),
     bytes(mem_total_bytes ?? mem_rss_bytes),
     bytes(mem_limit_bytes),
     bytes(disk_used_bytes),
+    bytes(disk_limit_bytes),
     String(processes ?? '-'),
   ];
 }
