@@ -104,9 +104,10 @@ export const ContainerConfigSchema = z.strictObject({
   init: z.boolean().optional(),
   /**
    * Where 0, 1 and 2 go. `files`: /dev/null and the sandbox's `stdout` and `stderr` (default). `inherit`: the
-   * caller's. `terminal`: a terminal of the container's own devpts.
+   * caller's. `terminal`: a terminal of the container's own devpts. `pipes`: what is written to one and read from the
+   * others is up to whoever holds their other ends: an agent, for those who attach to the container.
    */
-  stdio: z.enum(['files', 'inherit', 'terminal']).optional(),
+  stdio: z.enum(['files', 'inherit', 'terminal', 'pipes']).optional(),
   /** Size of the terminal in characters. */
   windowSize: z
     .strictObject({ columns: z.number().int().min(0).max(65535), rows: z.number().int().min(0).max(65535) })

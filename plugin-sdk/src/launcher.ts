@@ -12,6 +12,14 @@ export interface ContainerTerminal {
   resize(columns: number, rows: number): void;
 }
 
+/** The agent's side of a container's pipes. */
+export interface ContainerPipes {
+  /** Copies, which the caller of `take` owns. `stdin`, to write, is undefined once its end was told. */
+  take(): { readonly stdin: number | undefined; readonly stdout: number; readonly stderr: number };
+  /** Tells the container the end of its stdin, once whoever took a copy of it has closed that. Idempotent. */
+  endInput(): void;
+}
+
 /** A container's first process, held at the gate until `release`. */
 export interface ContainerProcess {
   /** After `release` it may be another: what joins a pid namespace is a child of what stood at the gate. */
@@ -23,6 +31,7 @@ export interface ContainerProcess {
   /** After `exited`: what ended it, where that was neither the container itself nor `destroy`. */
   readonly cause?: { readonly reason: string; readonly message: string } | undefined;
   readonly terminal?: ContainerTerminal | undefined;
+  readonly pipes?: ContainerPipes | undefined;
   /**
    * Opens the gate. Returns once the command was executed; throws what failed before (step, call, errno).
    * May complete synchronously: a promise costs a turn of the event loop.

@@ -1,6 +1,7 @@
 import type {
   ContainerConfig,
   ContainerId,
+  ContainerPipes,
   ContainerStatus,
   ContainerTerminal,
   Logger,
@@ -29,6 +30,7 @@ import { recoverAll } from './recover-all.js';
 import { recoverIsolators } from './recovery.js';
 import { Registry } from './registry.js';
 import { removeFiles } from './remove-files.js';
+import { openOutputAt } from './sandbox-output.js';
 import { statusOf, usageOf } from './statistics.js';
 import { stderrLogger } from './stderr-logger.js';
 import type { ContainerDetails, ContainerSummary, CreateOptions, LaunchedContainer } from './types.js';
@@ -169,6 +171,21 @@ export class Containerizer {
 
   terminal(id: ContainerId): ContainerTerminal | undefined {
     return this.#registry.find(id).process?.terminal;
+  }
+
+  pipes(id: ContainerId): ContainerPipes | undefined {
+    return this.#registry.find(id).process?.pipes;
+  }
+
+  /**
+   * `stdout` or `stderr` of its sandbox, to append, for whoever takes what a container writes to its terminal or pipes. The
+   * caller closes it.
+   *
+   * @throws SANDBOX_REFUSED  the container has put something else there
+   */
+  openOutput(id: ContainerId, name: 'stdout' | 'stderr'): number {
+    const { place, user } = this.#registry.find(id);
+    return openOutputAt(place, name, user);
   }
 
   /** Calls the listener for each event from now on; returns what ends that. */

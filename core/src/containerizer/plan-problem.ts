@@ -30,7 +30,7 @@ const CHECKS: Readonly<Record<keyof LaunchPlanData, (value: unknown) => boolean>
   oomScoreAdj: Number.isInteger,
   init: isBoolean,
   dieWithParent: isBoolean,
-  stdio: (value) => value === 'files' || value === 'inherit' || value === 'terminal',
+  stdio: (value) => ['files', 'inherit', 'terminal', 'pipes'].includes(value as string),
   windowSize: maybe(isObject),
 };
 

@@ -28,13 +28,14 @@ import {
 } from '@caisson/plugin-sdk';
 import { failpoint } from '@caisson/plugin-sdk/failpoint';
 import { markOf, type ProcessMark } from '../checkpoints/process-start.js';
+import { openOutput } from '../containerizer/sandbox-output.js';
 import { encodeWaitStatus } from '../containerizer/wait-status.js';
 import { coreErrors } from '../errors.js';
 import { adoptProcess } from './adopt.js';
 import { DeathWatch } from './death-watch.js';
 import { gateScript, parseReport, SETUP_FAILED } from './gate-script.js';
 import { PosixProcess } from './posix-process.js';
-import { holdSandbox, openOutput } from './stdio.js';
+import { holdSandbox } from './stdio.js';
 import { requireSupportedConfig, requireSupportedPlan } from './unsupported.js';
 import { resolveUser } from './users.js';
 

@@ -7,6 +7,8 @@ type Wish = readonly [what: string, isAsked: (config: Readonly<ContainerConfig>)
 const CONFIG_WISHES: readonly Wish[] = [
   ['root filesystem of its own (rootfs)', ({ rootfs }) => rootfs !== undefined],
   ['terminal (stdio: terminal)', ({ stdio }) => stdio === 'terminal'],
+  // Nobody would hold the pipes when the agent ends: the container would die of a SIGPIPE.
+  ['pipes that outlive the agent (stdio: pipes)', ({ stdio }) => stdio === 'pipes'],
   ['capabilities', ({ capabilities }) => capabilities !== undefined],
   ['privileged containers: it takes nothing away', ({ privileged }) => privileged === true],
   ['rlimits', ({ rlimits }) => Object.keys(rlimits ?? {}).length > 0],

@@ -1,10 +1,12 @@
-import { checked, libc, loadKoffi } from '../libc.js';
+import { constants } from 'node:os';
+import { checked, lastErrno, libc, loadKoffi } from '../libc.js';
 
 const socketpairNative = libc('socketpair', 'int', ['int', 'int', 'int', 'void*']);
 
 const [AF_UNIX, SOCK_STREAM, SOCK_CLOEXEC] = [1, 1, 0o2000000];
 const [SOL_SOCKET, SCM_RIGHTS] = [1, 1];
-const MSG_NOSIGNAL = 0x4000;
+const [MSG_PEEK, MSG_DONTWAIT, MSG_NOSIGNAL, MSG_CMSG_CLOEXEC] = [2, 0x40, 0x4000, 0x40000000];
+const { EAGAIN } = constants.errno;
 const CMSG_HEADER_BYTES = 16;
 
 const pair = Buffer.alloc(8);
@@ -15,16 +17,20 @@ export function socketPair(): { ours: number; theirs: number } {
   return { ours: pair.readInt32LE(0), theirs: pair.readInt32LE(4) };
 }
 
-type Sendmsg = (socket: number, message: object, flags: number) => number | bigint;
+type MessageCall = (socket: number, message: object, flags: number) => number | bigint;
 interface StructKoffi {
   struct(fields: object): unknown;
   pointer(type: unknown): unknown;
-  load(path: string): { func(name: string, result: string, parameters: unknown[]): Sendmsg };
+  load(path: string): { func(name: string, result: string, parameters: unknown[]): MessageCall };
 }
-let sendmsgNative: Sendmsg | undefined;
+interface MessageCalls {
+  readonly send: MessageCall;
+  readonly receive: MessageCall;
+}
+let native: MessageCalls | undefined;
 
 /** Anonymous types: koffi's names are global to a process. */
-function bindSendmsg(): Sendmsg {
+function bindMessageCalls(): MessageCalls {
   const koffi = loadKoffi() as unknown as StructKoffi;
   const iovec = koffi.struct({ iov_base: 'void*', iov_len: 'size_t' });
   const msghdr = koffi.struct({
@@ -36,8 +42,24 @@ function bindSendmsg(): Sendmsg {
     msg_controllen: 'size_t',
     msg_flags: 'int',
   });
-  return koffi.load('libc.so.6').func('sendmsg', 'long', ['int', koffi.pointer(msghdr), 'int']);
+  const parameters = ['int', koffi.pointer(msghdr), 'int'];
+  const library = koffi.load('libc.so.6');
+  return {
+    send: library.func('sendmsg', 'long', parameters),
+    receive: library.func('recvmsg', 'long', parameters),
+  };
 }
+
+/** `struct msghdr` (recvmsg(2)) of one part. */
+const messageOf = (data: Buffer, control: Buffer | null): object => ({
+  msg_name: null,
+  msg_namelen: 0,
+  msg_iov: [{ iov_base: data, iov_len: data.length }],
+  msg_iovlen: 1,
+  msg_control: control,
+  msg_controllen: control?.length ?? 0,
+  msg_flags: 0,
+});
 
 /**
  * sendmsg(2) on a stream socket, with copies of descriptors (unix(7), SCM_RIGHTS). Blocks until all is in the socket.
@@ -46,18 +68,9 @@ function bindSendmsg(): Sendmsg {
  * @throws SyscallError  EPIPE, ECONNRESET the peer is gone; ETOOMANYREFS
  */
 export function sendMessage(socket: number, data: Buffer, descriptors: readonly number[] = []): number {
-  sendmsgNative ??= bindSendmsg();
+  native ??= bindMessageCalls();
   const control = descriptors.length > 0 ? rightsMessage(descriptors) : null;
-  const message = {
-    msg_name: null,
-    msg_namelen: 0,
-    msg_iov: [{ iov_base: data, iov_len: data.length }],
-    msg_iovlen: 1,
-    msg_control: control,
-    msg_controllen: control?.length ?? 0,
-    msg_flags: 0,
-  };
-  const sent = sendmsgNative(socket, message, MSG_NOSIGNAL);
+  const sent = native.send(socket, messageOf(data, control), MSG_NOSIGNAL);
   return checked(sent, 'sendmsg', { socket, bytes: data.length, descriptors: descriptors.length });
 }
 
@@ -70,4 +83,22 @@ function rightsMessage(descriptors: readonly number[]): Buffer {
   control.writeInt32LE(SCM_RIGHTS, 12);
   descriptors.forEach((fd, index) => control.writeInt32LE(fd, CMSG_HEADER_BYTES + index * 4));
   return control;
+}
+
+/**
+ * recvmsg(2) of a message of one byte that brings one descriptor: a copy of it, close-on-exec. Undefined if there is no
+ * message. Never blocks.
+ *
+ * @param peek  the message stays for the next one who asks, and its descriptor open
+ * @throws SyscallError  EMFILE
+ */
+export function receiveDescriptor(socket: number, { peek = false } = {}): number | undefined {
+  native ??= bindMessageCalls();
+  const control = Buffer.alloc(CMSG_HEADER_BYTES + 8);
+  const flags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC | (peek ? MSG_PEEK : 0);
+  const received = Number(native.receive(socket, messageOf(Buffer.alloc(1), control), flags));
+  if (received < 0 && lastErrno() === EAGAIN) return undefined;
+  checked(received, 'recvmsg', { socket, peek });
+  const hasRights = control.readInt32LE(8) === SOL_SOCKET && control.readInt32LE(12) === SCM_RIGHTS;
+  return hasRights ? control.readInt32LE(CMSG_HEADER_BYTES) : undefined;
 }

@@ -34,7 +34,7 @@ export interface LaunchPlanData {
   oomScoreAdj: number;
   init: boolean;
   dieWithParent: boolean;
-  stdio: 'files' | 'inherit' | 'terminal';
+  stdio: 'files' | 'inherit' | 'terminal' | 'pipes';
   windowSize?: { columns: number; rows: number };
 }
 

@@ -1,3 +1,4 @@
+import { closeSync } from 'node:fs';
 import { isErrno } from '@caisson/linux';
 import type { Cgroups } from '@caisson/linux/cgroups';
 import { openByIdentity, type ProcessIdentity, type Reaper } from '@caisson/linux/process';
@@ -6,6 +7,7 @@ import type { Container, LauncherState } from '@caisson/plugin-sdk';
 import { youngestChild } from './children.js';
 import { statusFile } from './descriptors.js';
 import { type LinuxLauncherState, LinuxProcess } from './linux-process.js';
+import { HeldPipes } from './pipes.js';
 import { MasterSide } from './terminal.js';
 import { findTrackingGroup } from './tracking-group.js';
 
@@ -30,17 +32,34 @@ export function adoptContainer(
     reaper,
     cgroups,
     terminal: supervisor === undefined ? undefined : terminalOf(supervisor, state),
+    pipes: supervisor === undefined ? undefined : pipesOf(supervisor, state),
     tracking: findTrackingGroup(container, cgroups),
   });
 }
 
 /** The supervisor has held the master side open meanwhile. */
 function terminalOf(supervisor: number, { terminal }: LinuxLauncherState): MasterSide | undefined {
-  if (terminal === undefined) return undefined;
+  const [master] = takeBack(supervisor, terminal === undefined ? [] : [terminal]) ?? [];
+  return master === undefined ? undefined : new MasterSide(master);
+}
+
+/** And its pipes. */
+function pipesOf(supervisor: number, { pipes }: LinuxLauncherState): HeldPipes | undefined {
+  if (pipes === undefined) return undefined;
+  const taken = takeBack(supervisor, [pipes.stdin, pipes.stdout, pipes.stderr]);
+  if (!taken) return undefined;
+  const [stdin, stdout, stderr] = taken as [number, number, number];
+  return new HeldPipes({ stdin, stdout, stderr });
+}
+
+/** Copies of descriptors that the supervisor holds; undefined if it is ending, or has let go of them. */
+function takeBack(supervisor: number, descriptors: readonly number[]): number[] | undefined {
+  const taken: number[] = [];
   try {
-    return new MasterSide(pidfdGetfd(supervisor, terminal));
+    for (const fd of descriptors) taken.push(pidfdGetfd(supervisor, fd));
+    return taken;
   } catch (error) {
-    // It is ending, or has let go of it.
+    for (const fd of taken) closeSync(fd);
     if (isErrno(error, 'ESRCH', 'EBADF')) return undefined;
     throw error;
   }

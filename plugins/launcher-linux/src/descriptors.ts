@@ -4,6 +4,7 @@ import { pipe } from '@caisson/linux/syscalls';
 import type { Container, LaunchPlanData } from '@caisson/plugin-sdk';
 import { DESCRIPTOR, type LaunchTable } from './launch-table.js';
 import type { NullInput } from './null-input.js';
+import { HeldPipes, type NewPipes, openStdioPipes, type PipeEnds } from './pipes.js';
 import type { Placement } from './spawn-image.js';
 import { inheritedStdio, type Stdio, sandboxStdio } from './stdio.js';
 import { namespaceDescriptor } from './steps/join-namespaces.js';
@@ -17,6 +18,7 @@ export interface LaunchDescriptors {
   /** Pids, and the record of a failure; its end of file tells of exec. */
   readonly report: number;
   readonly terminal: MasterSide | undefined;
+  readonly pipes: HeldPipes | undefined;
   readonly placement: Placement;
   /** Closes what was the image's alone; from now on the report belongs to its reader. */
   handedOver(): void;
@@ -47,16 +49,19 @@ export function openDescriptors(
     for (const fd of list.splice(0)) closeSync(fd);
   };
   let master: MasterSide | undefined;
+  let held: HeldPipes | undefined;
   try {
     const terminal = plan.stdio === 'terminal' ? openTerminal(plan) : undefined;
     if (terminal) theirs.push(terminal.slave, terminal.devpts);
     master = terminal && new MasterSide(terminal.master);
-    const stdio = stdioOf(container, plan, terminal, input);
+    const stdioPipes = plan.stdio === 'pipes' ? openStdioPipes(plan.user) : undefined;
+    held = stdioPipes && new HeldPipes(stdioPipes.ours);
+    const stdio = stdioOf(container, plan, terminal, stdioPipes, input);
     theirs.push(...stdio.owned);
     const pipes = known ? undefined : openPipes(ours, theirs);
     const status = openStatus(container);
     theirs.push(status);
-    const extras = openExtras(plan, table, terminal, theirs);
+    const extras = openExtras(plan, table, { terminal, pipes: stdioPipes?.ours }, theirs);
     const placement = [
       ...stdio.descriptors.map((from, to) => ({ from, to })),
       { from: status, to: DESCRIPTOR.status },
@@ -72,6 +77,7 @@ export function openDescriptors(
     return {
       ...ends,
       terminal: master,
+      pipes: held,
       placement,
       handedOver() {
         closeAll(theirs);
@@ -82,12 +88,14 @@ export function openDescriptors(
         closeAll(theirs);
         closeAll(ours);
         master?.close();
+        held?.close();
       },
     };
   } catch (error) {
     closeAll(theirs);
     closeAll(ours);
     master?.close();
+    held?.close();
     throw error;
   }
 }
@@ -123,8 +131,10 @@ function stdioOf(
   container: Container,
   plan: LaunchPlanData,
   terminal: NewTerminal | undefined,
+  pipes: NewPipes | undefined,
   input: NullInput,
 ): Stdio {
+  if (pipes) return { descriptors: pipes.theirs, owned: pipes.theirs };
   if (terminal) return { descriptors: [terminal.slave, terminal.slave, terminal.slave], owned: [] };
   return plan.stdio === 'inherit' ? inheritedStdio : sandboxStdio(container, plan.user, input);
 }
@@ -132,10 +142,11 @@ function stdioOf(
 function openExtras(
   { namespaces }: LaunchPlanData,
   table: LaunchTable,
-  terminal: NewTerminal | undefined,
+  { terminal, pipes }: { terminal: NewTerminal | undefined; pipes: PipeEnds | undefined },
   theirs: number[],
 ): { from: number; to: number }[] {
   const sources = new Map<string, () => number>();
+  for (const [name, fd] of Object.entries(pipes ?? {})) sources.set(name, () => fd);
   if (terminal) {
     sources.set('devpts', () => terminal.devpts);
     sources.set('master', () => terminal.master);

@@ -15,6 +15,7 @@ import { type LinuxLauncherState, LinuxProcess } from './linux-process.js';
 import type { ReportReader } from './report-reader.js';
 import { handToWaiting, type Started, spawnSupervisor, type UnderWay } from './start-supervisor.js';
 import { entersPidNamespace } from './steps/join-namespaces.js';
+import { heldPipes } from './steps/supervise.js';
 import { readable } from './supervised.js';
 import { createTrackingGroup } from './tracking-group.js';
 
@@ -87,6 +88,7 @@ async function gatedProcess(
     init: plan.init,
     joins: entersPidNamespace(plan),
     ...(plan.stdio === 'terminal' && { terminal: launch.table.descriptor('master') }),
+    ...(plan.stdio === 'pipes' && { pipes: heldPipes(launch.table) }),
   };
 }
 
@@ -141,6 +143,7 @@ function processOf(
     cgroups,
     gate: { writeEnd: descriptors.gate, report, table, values, patienceMs, processor },
     terminal: descriptors.terminal,
+    pipes: descriptors.pipes,
     tracking,
   });
 }

@@ -4,6 +4,7 @@ import type { SlotValues } from '@caisson/linux/exec-stage';
 import { decodeWaitStatus, type ProcessIdentity, type Reaper } from '@caisson/linux/process';
 import { pidfdSendSignal } from '@caisson/linux/syscalls';
 import {
+  type ContainerPipes,
   type ContainerProcess,
   type ContainerTerminal,
   type LauncherState,
@@ -14,6 +15,7 @@ import { endContainer } from './end-container.js';
 import { errors } from './errors.js';
 import { launchError } from './launch-error.js';
 import type { LaunchTable } from './launch-table.js';
+import type { PipeEnds } from './pipes.js';
 import type { ReportMessage, ReportReader } from './report-reader.js';
 import { runsCommand } from './runs-command.js';
 import type { SharedProcessor } from './shared-processor.js';
@@ -31,6 +33,8 @@ export interface LinuxLauncherState extends LauncherState {
   readonly joins: boolean;
   /** The number of the master side of its terminal in the supervisor, which holds it open. */
   readonly terminal?: number | undefined;
+  /** The same for its pipes. */
+  readonly pipes?: PipeEnds | undefined;
 }
 
 /** The gate of a process that waits there, and how to read what it says. */
@@ -54,6 +58,7 @@ export interface LinuxProcessParts {
   readonly cgroups: Cgroups;
   readonly gate?: Gate | undefined;
   readonly terminal?: (ContainerTerminal & { close(): void }) | undefined;
+  readonly pipes?: (ContainerPipes & { close(): void }) | undefined;
   /** For a container without a pid namespace of its own. */
   readonly tracking?: TrackingGroup | undefined;
 }
@@ -62,6 +67,7 @@ export interface LinuxProcessParts {
 export class LinuxProcess implements ContainerProcess {
   readonly exited: Promise<number | undefined>;
   readonly terminal: ContainerTerminal | undefined;
+  readonly pipes: ContainerPipes | undefined;
   readonly #firstProcessEnded: Promise<RecordedEnd | undefined>;
   #settle: (status: number | undefined) => void = () => {};
   #gate: Gate | undefined;
@@ -74,6 +80,7 @@ export class LinuxProcess implements ContainerProcess {
     this.#pid = parts.pid;
     this.#gate = parts.gate;
     this.terminal = parts.terminal;
+    this.pipes = parts.pipes;
     this.exited = new Promise((resolve) => {
       this.#settle = resolve;
     });
@@ -142,6 +149,7 @@ export class LinuxProcess implements ContainerProcess {
     this.#shutGate();
     closePair(this.parts.pair, this.parts.reaper);
     this.parts.terminal?.close();
+    this.parts.pipes?.close();
   }
 
   /** End of file on the report is exec, or death: launched is what was executed (threat model N11). */

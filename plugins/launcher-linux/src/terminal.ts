@@ -1,7 +1,10 @@
-import { closeSync, fchownSync } from 'node:fs';
+import { closeSync, fchownSync, openSync } from 'node:fs';
+import { isErrno } from '@caisson/linux';
 import {
+  FILESYSTEM_MAGIC,
   FSCONFIG,
   fcntl,
+  filesystemMagic,
   fsconfig,
   fsmount,
   fsopen,
@@ -24,17 +27,16 @@ const SAME_GROUP = -1;
 export interface NewTerminal {
   readonly master: number;
   readonly slave: number;
-  /** A detached mount; the container attaches it at its /dev/pts. */
+  /** A detached mount, which the container attaches at its /dev/pts; of one that joins a container, that one's. */
   readonly devpts: number;
 }
 
 const DEFAULTS = { options: { mode: '0620', ptmxmode: '0666' }, flags: ['nosuid', 'noexec'] } as const;
 
 /** @throws SyscallError  EPERM no CAP_SYS_ADMIN; ENOSPC no terminal left (kernel.pty.max) */
-export function openTerminal({ mounts, windowSize, user }: LaunchPlanData): NewTerminal {
-  const planned = mounts.find(({ type }) => type === 'devpts');
-  const { options = {}, flags } = planned && 'options' in planned ? planned : DEFAULTS;
-  const devpts = newDevpts(options, mountAttributeBits(flags));
+export function openTerminal(plan: LaunchPlanData): NewTerminal {
+  const { windowSize, user } = plan;
+  const devpts = joinedDevpts(plan) ?? plannedDevpts(plan);
   let master: number | undefined;
   let slave: number | undefined;
   try {
@@ -42,7 +44,7 @@ export function openTerminal({ mounts, windowSize, user }: LaunchPlanData): NewT
       devpts,
       'ptmx',
       O.O_RDWR | O.O_NOCTTY,
-      RESOLVE.RESOLVE_NO_SYMLINKS | RESOLVE.RESOLVE_BENEATH,
+      RESOLVE.RESOLVE_NO_SYMLINKS | RESOLVE.RESOLVE_BENEATH | RESOLVE.RESOLVE_NO_XDEV,
     );
     ioctl(master, TIOCSPTLCK, Buffer.alloc(4));
     // By the master's descriptor: a path could lead to another terminal by now (threat model F3: CVE-2025-52565).
@@ -55,6 +57,34 @@ export function openTerminal({ mounts, windowSize, user }: LaunchPlanData): NewT
     for (const fd of [slave, master, devpts]) if (fd !== undefined) closeSync(fd);
     throw error;
   }
+}
+
+/**
+ * Of a container that joins the mounts of another: the /dev/pts there, so that its terminal has a name in it. Whatever
+ * else the other one has put there is not asked for a terminal (threat model F3).
+ */
+function joinedDevpts({ namespaces }: LaunchPlanData): number | undefined {
+  const joined = namespaces.enter.find(({ kind }) => kind === 'mount');
+  if (!joined) return undefined;
+  const root = openSync(`/proc/${joined.pid}/root`, O.O_PATH | O.O_DIRECTORY);
+  let devpts: number | undefined;
+  try {
+    const { RESOLVE_IN_ROOT, RESOLVE_NO_SYMLINKS } = RESOLVE;
+    devpts = openat2(root, 'dev/pts', O.O_PATH | O.O_DIRECTORY, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS);
+    if (filesystemMagic(devpts) === FILESYSTEM_MAGIC.devpts) return devpts;
+  } catch (error) {
+    if (!isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP')) throw error;
+  } finally {
+    closeSync(root);
+  }
+  if (devpts !== undefined) closeSync(devpts);
+  return undefined;
+}
+
+function plannedDevpts({ mounts }: LaunchPlanData): number {
+  const planned = mounts.find(({ type }) => type === 'devpts');
+  const { options = {}, flags } = planned && 'options' in planned ? planned : DEFAULTS;
+  return newDevpts(options, mountAttributeBits(flags));
 }
 
 function newDevpts(options: Readonly<Record<string, string | true>>, attributes: number): number {

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readlinkSync } from 'node:fs';
+import { closeSync, existsSync, readdirSync, readlinkSync, readSync, writeSync } from 'node:fs';
 import { describe, expect } from '@jest/globals';
 import { forkContainer } from './fork.js';
 import { kernelTest, useLaunchKit } from './testing/launch-kit.js';
@@ -54,6 +54,18 @@ describe('a supervisor that waited for its launch', () => {
     });
     await launched.release();
     expect(await launched.end()).toMatchObject({ exitCode: 0 });
+  });
+
+  kernelTest('holds the pipes of its container', async () => {
+    const { launched, taken } = await launch('read a; echo "$a"', { stdio: 'pipes' });
+    await launched.release();
+    expect(taken).toBe(true);
+    const { stdin, stdout, stderr } = launched.process.pipes!.take();
+    writeSync(stdin!, 'hello\n');
+    await launched.end();
+    const buffer = Buffer.alloc(100);
+    expect(buffer.toString('utf8', 0, readSync(stdout, buffer))).toBe('hello\n');
+    for (const fd of [stdin!, stdout, stderr]) closeSync(fd);
   });
 
   kernelTest('is given up where it died meanwhile, and the launch starts its own', async () => {

@@ -39,6 +39,13 @@ test('holds the master side of a terminal open', () => {
   ]);
 });
 
+test("holds the agent's ends of pipes open", () => {
+  expect(closed({ stdio: 'pipes' })).toEqual([
+    [0, 5],
+    [10, LAST],
+  ]);
+});
+
 test('writes the status and whether the command was executed in one call: half a status is none (N11)', () => {
   const writes = callsFor().filter(([name]) => name === 'pwrite64');
   expect(writes).toEqual([

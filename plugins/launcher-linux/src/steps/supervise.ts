@@ -1,5 +1,7 @@
 import { type DataPointer, Label, type ResultReference } from '@caisson/linux/exec-stage';
+import type { LaunchPlanData } from '@caisson/plugin-sdk';
 import { DESCRIPTOR, FIRST_EXTRA, type LaunchTable } from '../launch-table.js';
+import type { PipeEnds } from '../pipes.js';
 import type { LaunchStep } from '../step.js';
 import { DOOR_SIGNAL } from './enter-pid-namespace.js';
 import { entersPidNamespace } from './join-namespaces.js';
@@ -19,7 +21,7 @@ export const ENDED = { executed: 1, beforeExec: 2 } as const;
 
 /**
  * Step supervise: what stays behind in the agent's namespaces. It tells the pid, lets go of everything but the status
- * file (and a terminal's master side, so that the terminal outlives the agent), waits, and writes how it ended.
+ * file (and the agent's side of a terminal or pipes, so that these outlive the agent), waits, and writes how it ended.
  */
 export const supervise: LaunchStep = {
   name: 'supervise',
@@ -29,14 +31,25 @@ export const supervise: LaunchStep = {
     table.call('write', [DESCRIPTOR.report, table.addressOf(container), PID_BYTES]);
     restoreAffinityOf(table);
     table.call('close_range', [0, DESCRIPTOR.image, 0]);
-    const held = plan.stdio === 'terminal' ? [table.descriptor('master')] : [];
-    closeExcept(held, (first, last) => table.call('close_range', [first, last, 0]));
+    closeExcept(heldDescriptors(plan, table), (first, last) => table.call('close_range', [first, last, 0]));
     // The agent's working directory would keep its filesystem busy.
     table.call('chdir', [table.string('/')]);
     if (entersPidNamespace(plan)) waitForJoiner(container, table);
     waitForEnd(entersPidNamespace(plan) ? undefined : container, table);
   },
 };
+
+function heldDescriptors({ stdio }: LaunchPlanData, table: LaunchTable): number[] {
+  if (stdio === 'terminal') return [table.descriptor('master')];
+  return stdio === 'pipes' ? Object.values(heldPipes(table)) : [];
+}
+
+/** The numbers that the agent's ends of the pipes have in the supervisor. */
+export const heldPipes = (table: LaunchTable): PipeEnds => ({
+  stdin: table.descriptor('stdin'),
+  stdout: table.descriptor('stdout'),
+  stderr: table.descriptor('stderr'),
+});
 
 /**
  * Waits, and tells whether the command was executed: execve(2) resets the termination signal to SIGCHLD, and a child
