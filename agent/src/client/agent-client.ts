@@ -1,12 +1,17 @@
 /** The operator API from the other side: calls, and streams of records. Errors are those that the agent sends. */
-import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { CaissonError, messageOf } from '@caisson/plugin-sdk';
+import { frame } from '../record-io.js';
 import type { Address } from './address.js';
 import { clientErrors } from './errors.js';
 import { records } from './records.js';
+import { Upload } from './upload.js';
 
 type Body = Readonly<Record<string, unknown>>;
+
+const JSON_TYPE = 'application/json';
+const RECORDIO = 'application/recordio';
 
 /** An answer larger than this is none of ours. */
 const LONGEST = 256 * 1024 * 1024;
@@ -24,7 +29,7 @@ export class AgentClient {
 
   /** The member of the answer that bears the call's name; undefined for an empty one. */
   async call<Result = undefined>(type: string, input: object = {}): Promise<Result> {
-    const response = await this.#send(type, input, 'application/json');
+    const response = await this.#send(type, input, JSON_TYPE);
     const text = await this.#textOf(response);
     const status = response.statusCode ?? 0;
     if (status !== 200) throw this.#errorOf(status, text);
@@ -34,27 +39,63 @@ export class AgentClient {
 
   /** The records of a call that streams, until it ends or the caller stops reading. */
   async *stream(type: string, input: object = {}): AsyncGenerator<Body> {
-    const response = await this.#send(type, input, 'application/recordio');
+    yield* await this.open(type, input);
+  }
+
+  /** The same; resolves once the call is answered. Who does not read it must `return` it. */
+  async open(type: string, input: object): Promise<AsyncGenerator<Body>> {
+    const response = await this.#send(type, input, RECORDIO);
     const status = response.statusCode ?? 0;
     if (status !== 200) throw this.#errorOf(status, await this.#textOf(response));
-    yield* records(response);
+    return records(response);
+  }
+
+  /** A call whose input is a stream: `first`, then what is sent. */
+  upload(type: string, first: object): Upload {
+    const { request, answered } = this.#request({
+      Accept: JSON_TYPE,
+      'Content-Type': RECORDIO,
+      'Message-Content-Type': JSON_TYPE,
+    });
+    const send = (input: object) => request.write(frame({ type, [type.toLowerCase()]: input }));
+    send(first);
+    return new Upload(
+      request,
+      send,
+      answered.then((response) => this.#checkEmpty(response)),
+    );
   }
 
   #send(type: string, input: object, accept: string): Promise<IncomingMessage> {
-    const { where, shown } = this.address;
     const body = JSON.stringify({ type, [type.toLowerCase()]: input });
-    const headers = {
-      ...this.#headers,
+    const { request, answered } = this.#request({
       Accept: accept,
-      'Content-Type': 'application/json',
-      'Content-Length': Buffer.byteLength(body),
-    };
-    const request = 'protocol' in where && where.protocol === 'https:' ? httpsRequest : httpRequest;
-    return new Promise((resolve, reject) => {
-      const sent = request({ ...where, method: 'POST', path: '/api/v1', headers, agent: false }, resolve);
-      sent.once('error', (error) => reject(clientErrors.AGENT_UNREACHABLE(shown, messageOf(error))));
-      sent.end(body);
+      'Content-Type': JSON_TYPE,
+      'Content-Length': String(Buffer.byteLength(body)),
     });
+    request.end(body);
+    return answered;
+  }
+
+  #request(headers: Readonly<Record<string, string>>): {
+    request: ClientRequest;
+    answered: Promise<IncomingMessage>;
+  } {
+    const { where, shown } = this.address;
+    const create = 'protocol' in where && where.protocol === 'https:' ? httpsRequest : httpRequest;
+    const options = { ...where, method: 'POST', path: '/api/v1', agent: false } as const;
+    const request = create({ ...options, headers: { ...this.#headers, ...headers } });
+    const answered = new Promise<IncomingMessage>((resolve, reject) => {
+      request.once('response', resolve);
+      request.on('error', (error) => reject(clientErrors.AGENT_UNREACHABLE(shown, messageOf(error))));
+    });
+    return { request, answered };
+  }
+
+  async #checkEmpty(response: IncomingMessage): Promise<void> {
+    const text = await this.#textOf(response);
+    const status = response.statusCode ?? 0;
+    if (status !== 200) throw this.#errorOf(status, text);
   }
 
   async #textOf(response: IncomingMessage): Promise<string> {

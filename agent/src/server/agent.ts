@@ -15,6 +15,7 @@ import { Metrics } from './metrics/metrics.js';
 import { ServiceManager } from './notify.js';
 import { type Settings, settingsOf } from './settings/settings.js';
 import { readSettings } from './settings/sources.js';
+import { Switchboard } from './switchboard/switchboard.js';
 
 export interface AgentOptions {
   /** `--config`. */
@@ -30,6 +31,7 @@ export class Agent implements AgentContext {
   readonly #apps: FastifyInstance[] = [];
   #containers: Containerizer | undefined;
   #garbage: GarbageCollector | undefined;
+  #switchboard: Switchboard | undefined;
   #removeSocket: () => void = () => {};
 
   private constructor(
@@ -43,6 +45,10 @@ export class Agent implements AgentContext {
 
   get containers(): Containerizer | undefined {
     return this.#containers;
+  }
+
+  get switchboard(): Switchboard | undefined {
+    return this.#switchboard;
   }
 
   /** Resolves once it serves. @throws what keeps it from that; nothing is left then */
@@ -80,6 +86,7 @@ export class Agent implements AgentContext {
     this.#garbage?.stop();
     this.#removeSocket();
     await Promise.all(this.#apps.map((app) => app.close()));
+    this.#switchboard?.close();
     await this.#containers?.close();
     this.metrics.close();
     this.levels.reset();
@@ -109,6 +116,7 @@ export class Agent implements AgentContext {
     );
     this.#garbage = new GarbageCollector(containers, this.settings, this.log);
     this.#garbage.start();
+    this.#switchboard = new Switchboard(containers, this.log);
     this.#containers = containers;
     const { launcher, isolation } = containers.selection;
     this.log.info({ launcher, isolation, containers: containers.list().length, seconds }, 'serving');

@@ -3,6 +3,7 @@ import type { Logger } from '@caisson/plugin-sdk';
 import type { Levels } from './logging.js';
 import type { Metrics } from './metrics/metrics.js';
 import type { Settings } from './settings/settings.js';
+import type { Switchboard } from './switchboard/switchboard.js';
 
 /** What the API needs of the core; a test brings a stand-in. */
 export type Containers = Pick<
@@ -20,6 +21,9 @@ export type Containers = Pick<
   | 'inspect'
   | 'list'
   | 'onEvent'
+  | 'terminal'
+  | 'pipes'
+  | 'openOutput'
 >;
 
 /** What calls and routes share. */
@@ -30,11 +34,15 @@ export interface AgentContext {
   readonly metrics: Metrics;
   /** Seconds since the epoch. */
   readonly startTime: number;
-  /** Undefined while they are being recovered. */
+  /** Undefined while they are being recovered; so is the other one. */
   readonly containers: Containers | undefined;
+  readonly switchboard: Switchboard | undefined;
   /** Reads the configuration again, for containers that are launched from then on. */
   reload(): Promise<Containers['selection']>;
 }
 
 /** As calls see it: recovered. */
-export type ReadyContext = AgentContext & { readonly containers: Containers };
+export type ReadyContext = AgentContext & {
+  readonly containers: Containers;
+  readonly switchboard: Switchboard;
+};

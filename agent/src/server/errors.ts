@@ -90,6 +90,10 @@ export const apiErrors = defineErrors({
     message: (type: string, problems: readonly string[]) => `${type}: ${problems.join('; ')}`,
     details: (_type: string, problems: readonly string[]) => ({ problems }),
   },
+  REQUEST_LATE: {
+    kind: 'timeout',
+    message: (ms: number) => `the request was not there within ${ms} ms`,
+  },
   TOO_BUSY: {
     kind: 'exhausted',
     message: (what: string, limit: number) => `more than ${limit} ${what} at once`,
@@ -101,6 +105,25 @@ export const apiErrors = defineErrors({
   UNSUPPORTED_FIELD: {
     kind: 'unsupported',
     message: (field: string, why: string) => `${field}: ${why}`,
+  },
+  NOT_ATTACHABLE: {
+    kind: 'unsupported',
+    message: (id: string) => `container ${id} has neither a terminal nor pipes that one could attach to`,
+    hint: () => 'launch it with container.tty_info, or with config.stdio "terminal" or "pipes"',
+  },
+  INPUT_TAKEN: {
+    kind: 'conflict',
+    message: (id: string) => `somebody else writes to container ${id} already`,
+    hint: () => 'one at a time: try again when they have left',
+  },
+  INPUT_ENDED: { kind: 'invalid', message: (id: string) => `the stdin of container ${id} has been closed` },
+  INPUT_REFUSED: {
+    kind: 'failed',
+    message: (id: string, why: string) => `container ${id} takes no input: ${why}`,
+  },
+  NO_TERMINAL: {
+    kind: 'invalid',
+    message: (id: string) => `container ${id} has no terminal whose size could change`,
   },
   CONTAINER_GONE: { kind: 'not-found', message: (id: string) => `container ${id} has ended` },
   FILE_UNKNOWN: { kind: 'not-found', message: (path: string) => `there is no file ${JSON.stringify(path)}` },

@@ -3,12 +3,14 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
+import { frame } from '../record-io.js';
 import { calls } from './calls/index.js';
 import { FakeAgent } from './testing/fake-agent.js';
 
 const agent = new FakeAgent();
 const socket = join(agent.containers.directory, 'agent.sock');
 beforeAll(async () => {
+  await agent.containers.launch('cat', { argv: ['cat'], stdio: 'pipes' });
   await agent.containers.launch('web', { argv: ['true'] });
   agent.containers.end('web', { status: 0, reason: 'EXITED' });
   await agent.app.listen({ path: socket });
@@ -20,7 +22,9 @@ const BOUNDS = { numRuns: 1500, interruptAfterTimeLimit: 8_000, markInterruptAsF
 /** A 501 says that a call of Mesos is not there. */
 const isFine = (status: number) => (status >= 200 && status < 500) || status === 501;
 
-const types = calls.map(({ type }) => type).filter((type) => type !== 'SUBSCRIBE');
+/** Streams that would not end. */
+const ENDLESS = ['SUBSCRIBE', 'LAUNCH_NESTED_CONTAINER_SESSION'];
+const types = calls.map(({ type }) => type).filter((type) => !ENDLESS.includes(type));
 const names = [
   'container_id',
   'value',
@@ -91,6 +95,32 @@ test('bodies cut off, changed, and of any bytes', async () => {
   await fc.assert(
     fc.asyncProperty(fc.oneof(damaged, any), async (payload) => {
       expect(isFine((await agent.send({ payload })).status)).toBe(true);
+    }),
+    BOUNDS,
+  );
+});
+
+test('streams of records: of any members, cut off, changed, and of any bytes', async () => {
+  const type = 'ATTACH_CONTAINER_INPUT';
+  const record = fc
+    .oneof(
+      fc.constant({ type: 'CONTAINER_ID', container_id: { value: 'cat' } }),
+      fc.constant({
+        type: 'PROCESS_IO',
+        process_io: { type: 'DATA', data: { type: 'STDIN', data: 'aGk=' } },
+      }),
+      value,
+    )
+    .map((input) => frame({ type, [type.toLowerCase()]: input }));
+  const any = fc.uint8Array({ maxLength: 50 }).map((bytes) => Buffer.from(bytes));
+  const body = fc
+    .tuple(fc.array(fc.oneof({ weight: 4, arbitrary: record }, any), { maxLength: 4 }), fc.nat(400))
+    .map(([parts, cut]) => Buffer.concat(parts).subarray(0, cut));
+  const headers = { 'content-type': 'application/recordio', 'message-content-type': 'application/json' };
+  await fc.assert(
+    fc.asyncProperty(body, async (payload) => {
+      expect(isFine((await agent.send({ payload, headers })).status)).toBe(true);
+      agent.containers.known.get('cat')?.pipes?.read();
     }),
     BOUNDS,
   );

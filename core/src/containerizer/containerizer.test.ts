@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import type {
   Container,
+  ContainerConfig,
   IsolatorDefinition,
   LaunchPlan,
   Phase,
@@ -803,6 +804,29 @@ describe('the end', () => {
 });
 
 describe('nested containers', () => {
+  test('of class DEBUG have the variables and the directory of their parent, unless they say otherwise', async () => {
+    const containerizer = await start([
+      fakeIsolator('acme/a', {
+        prepare: (container: Container, plan: LaunchPlan) => plan.setEnvironment('WHO', container.id),
+      }),
+    ]);
+    const environment = { A: '1', B: '2', PATH: '/parent' };
+    await containerizer.launch('web', { argv: ['sh'], environment, workingDirectory: '/srv' });
+    const planOf = async (id: string, config: Partial<ContainerConfig>) => {
+      await containerizer.launch(id, { argv: ['sh'], ...config });
+      return containerizer.inspect(id).plan!;
+    };
+    const looks = await planOf('web.look', { class: 'DEBUG', environment: { B: '3' } });
+    expect(looks.environment).toEqual({ WHO: 'web.look', A: '1', B: '3', PATH: '/parent' });
+    expect(looks.workingDirectory).toBe('/srv');
+    expect((await planOf('web.there', { class: 'DEBUG', workingDirectory: '/tmp' })).workingDirectory).toBe(
+      '/tmp',
+    );
+    const own = await planOf('web.own', {});
+    expect(own.environment).toEqual({ WHO: 'web.own', PATH: expect.stringContaining('/usr/bin') });
+    expect(own.workingDirectory).toBeUndefined();
+  });
+
   test('live in their parent, and end with it, first', async () => {
     const ended: string[] = [];
     const containerizer = await start([

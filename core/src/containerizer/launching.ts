@@ -95,7 +95,8 @@ function makeFiles(container: ManagedContainer): void {
   }
 }
 
-function startOfPlan({ config, user }: ManagedContainer): LaunchPlan {
+function startOfPlan({ config, user, parent }: ManagedContainer): LaunchPlan {
+  const workingDirectory = config.workingDirectory ?? lookedInto(config, parent)?.workingDirectory;
   const start: Pick<LaunchPlanData, 'argv'> & Partial<LaunchPlanData> = {
     argv: [...config.argv],
     rlimits: { ...config.rlimits },
@@ -106,12 +107,19 @@ function startOfPlan({ config, user }: ManagedContainer): LaunchPlan {
     dieWithParent: config.dieWithParent ?? false,
     stdio: config.stdio ?? 'files',
     ...(config.executable !== undefined && { executable: config.executable }),
-    ...(config.workingDirectory !== undefined && { workingDirectory: config.workingDirectory }),
+    ...(workingDirectory !== undefined && { workingDirectory }),
     ...(config.windowSize !== undefined && { windowSize: { ...config.windowSize } }),
     ...(user && { user }),
   };
   return new LaunchPlan(start);
 }
+
+/** What a DEBUG container begins with: the variables and the directory of the one it looks into (spec: nested and DEBUG). */
+const lookedInto = (
+  config: ManagedContainer['config'],
+  parent: ManagedContainer | undefined,
+): LaunchPlanData | undefined =>
+  config.class === 'DEBUG' ? (parent?.plan?.data ?? parent?.planData) : undefined;
 
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
@@ -133,8 +141,12 @@ async function prepare(container: ManagedContainer): Promise<void> {
     requireWanted(container);
   }
   plan.contributor = 'the configuration';
-  // The container's own variables win over those of isolators.
-  Object.assign(plan.data.environment, config.environment);
+  // The container's own variables win over those of isolators, and these over those of one that it looks into.
+  plan.data.environment = {
+    ...lookedInto(config, container.parent)?.environment,
+    ...plan.data.environment,
+    ...config.environment,
+  };
   plan.data.environment.PATH ??= DEFAULT_PATH;
   addCapabilities(plan, config);
 }

@@ -12,6 +12,8 @@ const eventfdNative = libc('eventfd', 'int', ['uint', 'int']);
 const pollNative = libc('poll', 'int', ['void*', 'ulong', 'int']);
 
 export const EPOLLIN = 1;
+/** Room to write. */
+export const EPOLLOUT = 4;
 /** Something changed: a file of the kernel that tells so (cgroup.events). */
 export const EPOLLPRI = 2;
 const EPOLL_CLOEXEC = 0o2000000;

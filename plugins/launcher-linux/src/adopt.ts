@@ -31,16 +31,20 @@ export function adoptContainer(
     statusPath: statusFile(container),
     reaper,
     cgroups,
-    terminal: supervisor === undefined ? undefined : terminalOf(supervisor, state),
+    terminal: supervisor === undefined ? undefined : terminalOf(supervisor, state, reaper),
     pipes: supervisor === undefined ? undefined : pipesOf(supervisor, state),
     tracking: findTrackingGroup(container, cgroups),
   });
 }
 
 /** The supervisor has held the master side open meanwhile. */
-function terminalOf(supervisor: number, { terminal }: LinuxLauncherState): MasterSide | undefined {
+function terminalOf(
+  supervisor: number,
+  { terminal }: LinuxLauncherState,
+  reaper: Reaper,
+): MasterSide | undefined {
   const [master] = takeBack(supervisor, terminal === undefined ? [] : [terminal]) ?? [];
-  return master === undefined ? undefined : new MasterSide(master);
+  return master === undefined ? undefined : new MasterSide(master, reaper);
 }
 
 /** And its pipes. */

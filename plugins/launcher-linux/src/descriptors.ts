@@ -2,6 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipe } from '@caisson/linux/syscalls';
 import type { Container, LaunchPlanData } from '@caisson/plugin-sdk';
+import type { ForkContext } from './fork-context.js';
 import { DESCRIPTOR, type LaunchTable } from './launch-table.js';
 import type { NullInput } from './null-input.js';
 import { HeldPipes, type NewPipes, openStdioPipes, type PipeEnds } from './pipes.js';
@@ -40,7 +41,7 @@ export function openDescriptors(
   container: Container,
   plan: LaunchPlanData,
   table: LaunchTable,
-  input: NullInput,
+  { input, reaper }: Pick<ForkContext, 'input' | 'reaper'>,
   known?: KnownEnds,
 ): LaunchDescriptors {
   const theirs: number[] = [];
@@ -53,7 +54,7 @@ export function openDescriptors(
   try {
     const terminal = plan.stdio === 'terminal' ? openTerminal(plan) : undefined;
     if (terminal) theirs.push(terminal.slave, terminal.devpts);
-    master = terminal && new MasterSide(terminal.master);
+    master = terminal && new MasterSide(terminal.master, reaper);
     const stdioPipes = plan.stdio === 'pipes' ? openStdioPipes(plan.user) : undefined;
     held = stdioPipes && new HeldPipes(stdioPipes.ours);
     const stdio = stdioOf(container, plan, terminal, stdioPipes, input);

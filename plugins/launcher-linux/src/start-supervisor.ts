@@ -35,7 +35,7 @@ export function handToWaiting(
   let descriptors: LaunchDescriptors | undefined;
   try {
     const launch = compileLaunch(plan, context.steps, 'received');
-    descriptors = openDescriptors(container, plan, launch.table, context.input, waiting);
+    descriptors = openDescriptors(container, plan, launch.table, context, waiting);
     const sent = descriptors.placement.map(({ from }) => from);
     const processor = context.processor?.mask ?? (launch.values.affinity as Buffer);
     if (!waiting.take(launch.program.fill({ ...launch.values, processor }), sent)) {
@@ -63,7 +63,7 @@ export function handToWaiting(
 /** @throws what the kernel says of a spawn; then nothing is left */
 export function spawnSupervisor(container: Container, plan: LaunchPlanData, context: ForkContext): UnderWay {
   const launch = compileLaunch(plan, context.steps);
-  const descriptors = openDescriptors(container, plan, launch.table, context.input);
+  const descriptors = openDescriptors(container, plan, launch.table, context);
   return { launch, descriptors, started: startSupervisor(launch, descriptors, context) };
 }
 

@@ -1,6 +1,8 @@
-import { closeSync, fchownSync, openSync } from 'node:fs';
+import { closeSync, fchownSync, openSync, writeSync } from 'node:fs';
 import { isErrno } from '@caisson/linux';
+import type { Reaper } from '@caisson/linux/process';
 import {
+  EPOLLOUT,
   FILESYSTEM_MAGIC,
   FSCONFIG,
   fcntl,
@@ -65,7 +67,7 @@ export function openTerminal(plan: LaunchPlanData): NewTerminal {
  */
 function joinedDevpts({ namespaces }: LaunchPlanData): number | undefined {
   const joined = namespaces.enter.find(({ kind }) => kind === 'mount');
-  if (!joined) return undefined;
+  if (!joined || namespaces.create.includes('mount')) return undefined;
   const root = openSync(`/proc/${joined.pid}/root`, O.O_PATH | O.O_DIRECTORY);
   let devpts: number | undefined;
   try {
@@ -102,14 +104,21 @@ function newDevpts(options: Readonly<Record<string, string | true>>, attributes:
 }
 
 const F_DUPFD_CLOEXEC = 1030;
+const F_SETFL = 4;
 
 /** The agent's side of the terminal. */
 export class MasterSide implements ContainerTerminal {
   readonly #master: number;
+  readonly #reaper: Reaper;
   #open = true;
+  #isBlocking = true;
+  /** Writes follow one another. */
+  #writing: Promise<void> = Promise.resolve();
+  #wake: (() => void) | undefined;
 
-  constructor(master: number) {
+  constructor(master: number, reaper: Reaper) {
     this.#master = master;
+    this.#reaper = reaper;
   }
 
   /** A copy: ours stays, to change the window's size whatever the caller does with its own. */
@@ -117,12 +126,49 @@ export class MasterSide implements ContainerTerminal {
     return fcntl(this.#master, F_DUPFD_CLOEXEC);
   }
 
+  write(data: Buffer): Promise<void> {
+    const written = this.#writing.then(() => this.#writeAll(data));
+    this.#writing = written.catch(() => {});
+    return written;
+  }
+
   resize(columns: number, rows: number): void {
     if (this.#open) setWindowSize(this.#master, { columns, rows });
   }
 
   close(): void {
-    if (this.#open) closeSync(this.#master);
+    if (!this.#open) return;
     this.#open = false;
+    this.#reaper.unwatch(this.#master);
+    this.#wake?.();
+    closeSync(this.#master);
+  }
+
+  async #writeAll(data: Buffer): Promise<void> {
+    for (let rest = data; rest.length > 0; ) {
+      const written = this.#tryToWrite(rest);
+      if (written === 0) await this.#hasRoom();
+      rest = rest.subarray(written);
+    }
+  }
+
+  /** A terminal takes some 64 KB that nobody reads, and then none. */
+  #tryToWrite(data: Buffer): number {
+    if (!this.#open) throw Object.assign(new Error('EIO: the terminal is closed'), { code: 'EIO' });
+    if (this.#isBlocking) fcntl(this.#master, F_SETFL, O.O_NONBLOCK);
+    this.#isBlocking = false;
+    try {
+      return writeSync(this.#master, data);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') return 0;
+      throw error;
+    }
+  }
+
+  #hasRoom(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      this.#reaper.watch(this.#master, resolve, EPOLLOUT);
+    });
   }
 }

@@ -7,6 +7,8 @@ import type { Right } from '../http/authentication.js';
 export interface Caller {
   /** Aborted when the client is gone. */
   readonly signal: AbortSignal;
+  /** What follows the first record, of a call that takes a stream: members like `input`. @throws CALL_INVALID, RECORD_* */
+  readonly records: AsyncIterator<unknown> | undefined;
 }
 
 /** The answer: a member of the response, named as the call; an empty body; or a stream of records. */
@@ -23,7 +25,13 @@ export interface Call<Input = unknown> {
   readonly early?: true | undefined;
   /** `handle` answers with `{ stream }`. */
   readonly streams?: true | undefined;
-  handle(input: Input, context: ReadyContext, caller: Caller): Promise<Answer> | Answer | StreamAnswer;
+  /** It is sent as a stream of records; the first one is `input`, what is in the others `following`. */
+  readonly following?: z.ZodType | undefined;
+  handle(
+    input: Input,
+    context: ReadyContext,
+    caller: Caller,
+  ): Promise<Answer | StreamAnswer> | Answer | StreamAnswer;
   /** The status of an error, where the call has one of its own. */
   statusOf?(error: unknown): number | undefined;
 }

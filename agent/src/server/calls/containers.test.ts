@@ -134,6 +134,17 @@ describe('LAUNCH_CONTAINER', () => {
       { rlimits: { NOFILE: { soft: 10, hard: 20 }, CORE: { soft: 'unlimited', hard: 'unlimited' } } },
     ],
     [
+      'a terminal',
+      { container: { tty_info: { window_size: { rows: 24, columns: 80 } } } },
+      { stdio: 'terminal', windowSize: { rows: 24, columns: 80 } },
+    ],
+    ['a terminal of any size', { container: { tty_info: {} } }, { stdio: 'terminal' }],
+    [
+      'pipes',
+      { command: undefined, config: { argv: ['sh'], stdio: 'pipes' } },
+      { argv: ['sh'], stdio: 'pipes' },
+    ],
+    [
       'a configuration of the core',
       { command: undefined, config: { argv: ['sh'], rootfs: '/x', init: true } },
       { argv: ['sh'], rootfs: '/x', init: true },
@@ -191,7 +202,11 @@ describe('LAUNCH_CONTAINER', () => {
       'UNSUPPORTED_FIELD',
     ],
     ['an image', { container: { mesos: { image: {} } } }, 'UNSUPPORTED_FIELD'],
-    ['a terminal, which nobody would read', { container: { tty_info: {} } }, 'UNSUPPORTED_FIELD'],
+    [
+      'a terminal of an impossible size',
+      { container: { tty_info: { window_size: { rows: -1, columns: 80 } } } },
+      'CALL_INVALID',
+    ],
     [
       'a fraction of a gpu',
       { resources: [{ name: 'gpus', type: 'SCALAR', scalar: { value: 0.5 } }] },
@@ -412,6 +427,14 @@ describe('a container that runs', () => {
       config: { environment: { PASSWORD: '(secret)', PLAIN: 'shown' } },
       plan: { environment: { PASSWORD: '(secret)', PLAIN: 'shown' } },
     });
+    // Whoever looks into it has its variables.
+    const inside = { argv: ['sh'], environment: { PASSWORD: 'hunter2' } };
+    await agent.call('LAUNCH_CONTAINER', { ...id('look', { value: 'db' }), config: inside });
+    const look = await agent.call('GET_CONTAINER', {
+      ...id('look', { value: 'db' }),
+      show_system_calls: true,
+    });
+    expect(JSON.stringify(look.body)).not.toContain('hunter2');
   });
 
   test.each(['GET_CONTAINER', 'WAIT_CONTAINER', 'KILL_CONTAINER', 'STOP_CONTAINER', 'REMOVE_CONTAINER'])(

@@ -49,7 +49,7 @@ function problemOfPlace({ container_id, container, resources, limits }: LaunchMe
 }
 
 /** 200 launched; 202 if there is one of this id; 400 with the reason; 500 if the host has no room for its files. */
-function statusOfLaunch(error: unknown): number | undefined {
+export function statusOfLaunch(error: unknown): number | undefined {
   if (!isCaissonError(error)) return undefined;
   if (error.code === 'CONTAINER_EXISTS') return 202;
   if (error.code === 'CONTAINERIZER_CLOSED') return 503;
@@ -59,13 +59,16 @@ function statusOfLaunch(error: unknown): number | undefined {
 /** Waits for the end, or for the caller to go. */
 function untilEnded(
   id: ContainerId,
-  { containers, metrics, settings }: ReadyContext,
+  { containers, switchboard, metrics, settings }: ReadyContext,
   { signal: gone }: Caller,
 ) {
   const limit = settings.limits.waiters;
   if (metrics.waiters >= limit) throw apiErrors.TOO_BUSY('waiters', limit);
   metrics.waiters += 1;
-  const ended = containers.wait(id);
+  const ended = containers.wait(id).then(async (termination) => {
+    await switchboard.drained(id);
+    return termination;
+  });
   const left = new Promise<undefined>((resolve) =>
     gone.addEventListener('abort', () => resolve(undefined), { once: true }),
   );

@@ -6,6 +6,7 @@
 import { type ContainerConfig, ContainerConfigSchema, RLIMIT_NAMES, z } from '@caisson/plugin-sdk';
 import { apiErrors } from '../errors.js';
 import { WireIdSchema } from '../http/ids.js';
+import { TtyInfoSchema } from '../switchboard/process-io.js';
 import { volumeOf, WireVolumeSchema } from './container-volumes.js';
 import { LimitsSchema, limitsOf, ResourceSchema, resourcesOf } from './resources.js';
 
@@ -60,7 +61,7 @@ export const ContainerInfoSchema = z.object({
         .default([]),
     })
     .optional(),
-  tty_info: z.unknown().optional(),
+  tty_info: TtyInfoSchema.optional(),
 });
 
 export const LaunchSchema = z.object({
@@ -98,12 +99,15 @@ export function configOf(message: LaunchMessage): ContainerConfig {
 
 const invalid = (problem: string) => apiErrors.CALL_INVALID('LAUNCH_CONTAINER', [problem]);
 
-/** The agent's own stdio is no container's, and a terminal needs somebody at its other end. */
+/** The agent's own stdio is no container's. */
 function checkConfig(message: LaunchMessage, config: ContainerConfig): ContainerConfig {
   if (message.command || message.container || message.resources.length > 0 || message.limits)
     throw invalid('config: stands instead of command, container, resources and limits');
-  if (config.stdio !== undefined && config.stdio !== 'files')
-    throw apiErrors.UNSUPPORTED_FIELD('config.stdio', 'an agent has files only');
+  if (config.stdio === 'inherit')
+    throw apiErrors.UNSUPPORTED_FIELD(
+      'config.stdio',
+      'an agent has no stdio to lend: files, terminal or pipes',
+    );
   if (config.dieWithParent)
     throw apiErrors.UNSUPPORTED_FIELD('config.dieWithParent', 'containers outlive the agent');
   return config;
@@ -138,13 +142,12 @@ function variableOf({ name, type, value, secret }: z.infer<typeof VariableSchema
 }
 
 /** What no isolator of ours does yet: by field. */
-function refuseUnsupported({ type, hostname, mesos, network_infos, linux_info, tty_info }: Info): void {
+function refuseUnsupported({ type, hostname, mesos, network_infos, linux_info }: Info): void {
   const unsupported = Object.entries({
     'container.type DOCKER': type === 'DOCKER',
     'container.hostname': hostname !== undefined,
     'container.mesos.image': mesos?.image !== undefined,
     'container.network_infos': network_infos.length > 0,
-    'container.tty_info': tty_info !== undefined,
     'container.linux_info.seccomp': linux_info?.seccomp !== undefined,
     'container.linux_info.ipc_mode': linux_info?.ipc_mode !== undefined,
     'container.linux_info.shm_size': linux_info?.shm_size !== undefined,
@@ -154,7 +157,7 @@ function refuseUnsupported({ type, hostname, mesos, network_infos, linux_info, t
 
 function infoOf(info: Info): Partial<ContainerConfig> {
   refuseUnsupported(info);
-  const { linux_info: linux, rlimit_info, volumes } = info;
+  const { linux_info: linux, rlimit_info, tty_info, volumes } = info;
   const effective = linux?.effective_capabilities ?? linux?.capability_info;
   const bounding = linux?.bounding_capabilities;
   const rlimits = rlimit_info?.rlimits ?? [];
@@ -168,6 +171,8 @@ function infoOf(info: Info): Partial<ContainerConfig> {
     ...(linux?.share_pid_namespace !== undefined && { sharePidNamespace: linux.share_pid_namespace }),
     ...(linux?.share_cgroups !== undefined && { shareCgroups: linux.share_cgroups }),
     ...(volumes.length > 0 && { volumes: volumes.map(volumeOf) }),
+    ...(tty_info && { stdio: 'terminal' as const }),
+    ...(tty_info?.window_size && { windowSize: tty_info.window_size }),
     ...(rlimits.length > 0 && { rlimits: Object.fromEntries(rlimits.map(rlimitOf)) }),
   };
 }

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, test } from '@jest/globals';
+import { calls } from '../calls/index.js';
 import { FakeAgent } from '../testing/fake-agent.js';
 
 const agent = new FakeAgent();
@@ -76,7 +77,7 @@ describe('the protocol of the operator API', () => {
     [
       'a stream for a call that is none',
       { 'content-type': 'application/recordio', 'message-content-type': 'application/json' },
-      HEALTH,
+      `${HEALTH.length}\n${HEALTH}`,
       415,
       'MEDIA_TYPE_UNSUPPORTED',
     ],
@@ -196,4 +197,16 @@ describe('while the containers are being recovered', () => {
     const answer = await recovering.call('GET_HEALTH');
     expect([answer.status, code(answer.body)]).toEqual([503, 'RECOVERING']);
   });
+});
+
+test('/openapi.json has every call once, as a message or as a stream of records', async () => {
+  const { body } = await agent.get('/openapi.json');
+  const { content } = body.paths['/api/v1'].post.requestBody;
+  const titles = (type: string) =>
+    content[type].schema.oneOf.map(({ title }: { title: string }) => title).sort();
+  const streams = calls.filter(({ following }) => following).map(({ type }) => type);
+  expect(titles('application/recordio')).toEqual(streams.sort());
+  expect(streams).toEqual(['ATTACH_CONTAINER_INPUT']);
+  const others = calls.map(({ type }) => type).filter((type) => !streams.includes(type));
+  expect(titles('application/json')).toEqual(others.sort());
 });

@@ -5,13 +5,16 @@
 import { createServer, type Server as HttpServer } from 'node:http';
 import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
+import type { CaissonError } from '@caisson/plugin-sdk';
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { AgentContext } from '../context.js';
 import { apiErrors } from '../errors.js';
 import { routes } from '../routes/index.js';
 import { type AccessPolicy, authorise, identify } from './authentication.js';
+import { RECORDIO } from './media-types.js';
 import { checkOrigin } from './origin.js';
 import { setPrincipal } from './principal.js';
+import { limitRequest } from './request-time.js';
 import type { Route } from './route.js';
 import { asApiError, errorBody, statusOf } from './status.js';
 
@@ -35,9 +38,12 @@ export function createApp(context: AgentContext, listener: Listener): FastifyIns
   });
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+  // A stream: its records are read one by one, by the call.
+  app.addContentTypeParser(RECORDIO, (_request, payload, done) => done(null, payload));
   app.setErrorHandler((error, _request, reply) => sendError(context, reply, error));
   app.setNotFoundHandler((request, reply) => sendError(context, reply, problemOfPath(request)));
-  app.addHook('onRequest', async (request) => {
+  app.addHook('onRequest', async (request, reply) => {
+    limitRequest(request.raw, limits.requestMs, () => refuseLate(reply, limits.requestMs));
     checkOrigin(request.headers, listener.allowedHosts);
   });
   for (const route of routes)
@@ -55,7 +61,7 @@ function createServerOf({ tls }: Listener, handler: (...args: never[]) => void):
 function limited(server: HttpServer, { settings: { limits } }: AgentContext): HttpServer {
   server.maxConnections = limits.connections;
   server.headersTimeout = limits.headersMs;
-  server.requestTimeout = limits.requestMs;
+  server.requestTimeout = 0; // see request-time.ts
   server.keepAliveTimeout = limits.idleMs;
   server.maxHeadersCount = 100;
   return server;
@@ -105,16 +111,27 @@ export function sendError(context: AgentContext, reply: FastifyReply, thrown: un
 
 /** What is no HTTP gets an answer as far as it can be given, and no further attention. */
 function refuseMalformed(error: NodeJS.ErrnoException, socket: Socket): void {
-  if (error.code === 'ECONNRESET' || !socket.writable) return void socket.destroy();
+  if (error.code === 'ECONNRESET') return void socket.destroy();
   const isLate = error.code === 'ERR_HTTP_REQUEST_TIMEOUT';
   const isLarge = error.code === 'HPE_HEADER_OVERFLOW';
-  const status = isLate
-    ? '408 Request Timeout'
-    : isLarge
-      ? '431 Request Header Fields Too Large'
-      : '400 Bad Request';
-  const body = JSON.stringify(errorBody(apiErrors.REQUEST_MALFORMED(error.message)));
+  const status = isLate ? LATE : isLarge ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  refuse(socket, status, apiErrors.REQUEST_MALFORMED(error.message));
+}
+
+const LATE = '408 Request Timeout';
+
+/** One that has its answer already was let to send the rest of its body. */
+function refuseLate({ raw }: FastifyReply, ms: number): void {
+  const { socket } = raw.req;
+  if (raw.headersSent) socket.destroy();
+  else refuse(socket, LATE, apiErrors.REQUEST_LATE(ms));
+}
+
+function refuse(socket: Socket, status: string, error: CaissonError): void {
+  if (!socket.writable) return void socket.destroy();
+  const body = JSON.stringify(errorBody(error));
   socket.end(
     `HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
   );
+  socket.destroySoon();
 }

@@ -2,6 +2,8 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from '@jest/globals';
+import type { InjectOptions } from 'fastify';
+import { frame } from '../../record-io.js';
 import { calls } from '../calls/index.js';
 import { routes } from '../routes/index.js';
 import { FakeAgent } from '../testing/fake-agent.js';
@@ -41,35 +43,47 @@ const NOBODY = {
 
 const tcp: AccessPolicy = { credentials, protects: ['read', 'write'] };
 
+/** As a message, or as a stream of one record. */
+const optionsOf = (isStream: boolean, body: object): InjectOptions =>
+  isStream
+    ? {
+        payload: frame(body),
+        headers: { 'content-type': 'application/recordio', 'message-content-type': 'application/json' },
+      }
+    : { payload: JSON.stringify(body) };
+
 /** Everything that can be asked: routes, and of the operator API each call. */
 const asked = [
   ...routes
     .filter(({ right }) => right !== 'call')
-    .map(({ method, path, right }) => ({ name: `${method} ${path}`, right, options: { method, url: path } })),
-  ...calls.map(({ type, right }) => ({
+    .map(({ method, path, right }) => ({
+      name: `${method} ${path}`,
+      right,
+      options: { method, url: path } as InjectOptions,
+    })),
+  ...calls.map(({ type, right, following }) => ({
     name: type,
     right,
-    options: {
-      payload: JSON.stringify({
-        type,
-        [type.toLowerCase()]: {
-          container_id: { value: 'nobody', parent: { value: 'web' } },
-          command: { value: 'true' },
-          path: '/containers/web',
-          offset: 0,
-          resources: [],
-          level: 0,
-          duration: { nanoseconds: 1 },
-        },
-      }),
-    },
+    options: optionsOf(following !== undefined, {
+      type,
+      [type.toLowerCase()]: {
+        container_id: { value: 'nobody', parent: { value: 'web' } },
+        command: { value: 'true' },
+        path: '/containers/web',
+        offset: 0,
+        resources: [],
+        level: 0,
+        duration: { nanoseconds: 1 },
+        type: 'CONTAINER_ID',
+      },
+    }),
   })),
 ];
 
 describe('with authentication, every route and every call', () => {
   const agent = new FakeAgent({ policy: tcp });
   afterAll(() => agent.close());
-  const statusFor = async (options: object, authorization: string | undefined) =>
+  const statusFor = async (options: InjectOptions, authorization: string | undefined) =>
     statusWithin(agent, options, authorization === undefined ? {} : { authorization });
 
   test.each(asked)('$name (right: $right)', async ({ right, options }) => {
@@ -112,16 +126,14 @@ describe('with authentication, every route and every call', () => {
 /** A stream does not end by itself: its head is enough. */
 async function statusWithin(
   agent: FakeAgent,
-  options: object,
+  options: InjectOptions,
   headers: Record<string, string>,
 ): Promise<number> {
-  const { payload } = options as { payload?: string };
-  if (!payload?.includes('"SUBSCRIBE"')) return (await agent.send({ ...options, headers })).status;
   const response = await agent.app.inject({
     method: 'POST',
     url: '/api/v1',
-    payload,
-    headers: { 'content-type': 'application/json', ...headers },
+    ...options,
+    headers: { 'content-type': 'application/json', ...options.headers, ...headers },
     payloadAsStream: true,
   });
   response.stream().destroy();

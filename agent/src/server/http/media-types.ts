@@ -28,8 +28,10 @@ export function checkContentType(headers: IncomingHttpHeaders): 'message' | 'str
   return 'message';
 }
 
-/** What the caller asks for explicitly: RecordIO is for streams alone. */
-export function checkAccept(headers: IncomingHttpHeaders): 'any' | 'recordio' {
+/** What the caller takes: RecordIO is for streams alone. */
+export type Accepted = 'any' | 'json' | 'recordio';
+
+export function checkAccept(headers: IncomingHttpHeaders): Accepted {
   const { accept } = headers;
   const message = headers['message-accept'] as string | undefined;
   const types = (accept ?? '*/*').split(',').map(bare);
@@ -39,14 +41,15 @@ export function checkAccept(headers: IncomingHttpHeaders): 'any' | 'recordio' {
   if (recordio && message !== undefined && ![JSON_TYPE, '*/*'].includes(bare(message)))
     throw apiErrors.NOT_ACCEPTABLE('Message-Accept', message);
   if (!recordio && message !== undefined) throw apiErrors.NOT_ACCEPTABLE('Message-Accept', message);
-  return json ? 'any' : 'recordio';
+  if (!json) return 'recordio';
+  return recordio || accept === undefined || types.includes('*/*') ? 'any' : 'json';
 }
 
 /** Once the call is known. */
 export function checkFraming(
   { streamsIn, streamsOut }: { readonly streamsIn: boolean; readonly streamsOut: boolean },
   sent: 'message' | 'stream',
-  accepted: 'any' | 'recordio',
+  accepted: Accepted,
 ): void {
   if (streamsIn !== (sent === 'stream'))
     throw apiErrors.MEDIA_TYPE_UNSUPPORTED('Content-Type', streamsIn ? JSON_TYPE : RECORDIO);

@@ -1,10 +1,5 @@
-/** RecordIO: the length of a record in bytes, a newline, the record; again and again. */
 import { Readable } from 'node:stream';
-
-export const frame = (record: unknown): Buffer => {
-  const payload = Buffer.from(JSON.stringify(record));
-  return Buffer.concat([Buffer.from(`${payload.length}\n`), payload]);
-};
+import { frame } from '../../record-io.js';
 
 /** What a client that does not read may cost (threat model A3). */
 const MOST_BUFFERED = 1024 * 1024;

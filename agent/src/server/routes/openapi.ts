@@ -6,19 +6,23 @@ import { calls } from '../calls/index.js';
 import type { Route } from '../http/route.js';
 
 const schemaOf = (call: Call): object => {
-  const { input, type, summary } = call;
+  const { input, following, type, summary } = call;
   const member = memberOf(call);
-  const schema = input && (z.toJSONSchema(input, { io: 'input', unrepresentable: 'any' }) as object);
+  const parts = [input, following].flatMap((each) => each ?? []).map(jsonSchemaOf);
+  const schema = parts.length > 1 ? { oneOf: parts } : parts[0];
   return {
     title: type,
     description: summary,
     type: 'object',
-    properties: { type: { const: type }, ...(schema && { [member]: withoutDialect(schema) }) },
+    properties: { type: { const: type }, ...(schema && { [member]: schema }) },
     required: ['type'],
   };
 };
 
-const withoutDialect = ({ $schema: _dialect, ...schema }: { $schema?: unknown }): object => schema;
+function jsonSchemaOf(input: z.ZodType): object {
+  const { $schema: _dialect, ...schema } = z.toJSONSchema(input, { io: 'input', unrepresentable: 'any' });
+  return schema;
+}
 
 const ERROR = {
   type: 'object',
@@ -37,11 +41,18 @@ const ERROR = {
   },
 };
 
+const callsThatAre = (how: 'message' | 'stream'): readonly Call[] =>
+  calls.filter(({ following }) => (how === 'stream') === (following !== undefined));
+
 function operationOf({ path, summary, right }: Route): object {
   const body = path === '/api/v1' && {
     requestBody: {
       required: true,
-      content: { 'application/json': { schema: { oneOf: calls.map(schemaOf) } } },
+      content: {
+        'application/json': { schema: { oneOf: callsThatAre('message').map(schemaOf) } },
+        // RecordIO; each record is one of these.
+        'application/recordio': { schema: { oneOf: callsThatAre('stream').map(schemaOf) } },
+      },
     },
   };
   const failure = { description: 'what went wrong', content: { 'application/json': { schema: ERROR } } };

@@ -8,9 +8,17 @@ import type { AgentContext, ReadyContext } from '../context.js';
 import { apiErrors } from '../errors.js';
 import { authorise } from '../http/authentication.js';
 import { parseJson } from '../http/json.js';
-import { checkAccept, checkContentType, checkFraming, JSON_TYPE, RECORDIO } from '../http/media-types.js';
+import {
+  type Accepted,
+  checkAccept,
+  checkContentType,
+  checkFraming,
+  JSON_TYPE,
+  RECORDIO,
+} from '../http/media-types.js';
 import { principalOf } from '../http/principal.js';
 import { problemsOf } from '../http/problems.js';
+import { RequestRecords } from '../http/request-records.js';
 import type { Route } from '../http/route.js';
 import { asApiError, errorBody } from '../http/status.js';
 
@@ -25,12 +33,35 @@ export const operatorApi: Route = {
 async function serve(request: FastifyRequest, reply: FastifyReply, context: AgentContext): Promise<unknown> {
   const sent = checkContentType(request.headers);
   const accepted = checkAccept(request.headers);
-  const message = messageOf(parseJson((request.body as Buffer | undefined) ?? Buffer.alloc(0)));
-  const call = callOf(message);
-  checkFraming({ streamsIn: false, streamsOut: call.streams === true }, sent, accepted);
-  authorise(principalOf(request), call.right, call.type);
-  const input = inputOf(call, message);
-  return answer(call, input, reply, context as ReadyContext);
+  const { limits } = context.settings;
+  const stream = sent === 'stream' ? new RequestRecords(request, limits) : undefined;
+  try {
+    const message = messageOf(parseJson(stream ? await stream.first() : bodyOf(request)));
+    const call = callOf(message);
+    checkFraming(
+      { streamsIn: call.following !== undefined, streamsOut: call.streams === true },
+      sent,
+      accepted,
+    );
+    authorise(principalOf(request), call.right, call.type);
+    const input = inputOf(call, message);
+    const records = stream && followingRecords(call, stream);
+    return await answer(call, input, reply, context as ReadyContext, { accepted, records });
+  } finally {
+    stream?.leave();
+  }
+}
+
+const bodyOf = ({ body }: FastifyRequest): Buffer => (body as Buffer | undefined) ?? Buffer.alloc(0);
+
+/** Each says again which call it belongs to. */
+async function* followingRecords(call: Call, stream: RequestRecords): AsyncGenerator<unknown> {
+  for await (const record of stream.rest()) {
+    const message = messageOf(parseJson(record));
+    if (message.type !== call.type)
+      throw apiErrors.CALL_INVALID(call.type, [`type: ${call.type} is expected`]);
+    yield parsed(call, call.following!, message);
+  }
 }
 
 type Message = Readonly<Record<string, unknown>> & { readonly type: string };
@@ -48,10 +79,12 @@ function callOf({ type }: Message): Call {
   throw apiErrors.CALL_UNKNOWN(type.slice(0, 100));
 }
 
-function inputOf(call: Call, message: Message): unknown {
-  if (!call.input) return undefined;
+const inputOf = (call: Call, message: Message): unknown =>
+  call.input ? parsed(call, call.input, message) : undefined;
+
+function parsed(call: Call, schema: z.ZodType, message: Message): unknown {
   const member = memberOf(call);
-  const result = (call.input as z.ZodType).safeParse(message[member]);
+  const result = schema.safeParse(message[member]);
   if (result.success) return result.data;
   throw apiErrors.CALL_INVALID(call.type, problemsOf(result.error, member));
 }
@@ -61,20 +94,30 @@ async function answer(
   input: unknown,
   reply: FastifyReply,
   context: ReadyContext,
+  { accepted, records }: { accepted: Accepted; records: AsyncIterator<unknown> | undefined },
 ): Promise<unknown> {
   const gone = new AbortController();
   reply.raw.once('close', () => gone.abort());
   try {
-    const result = await call.handle(input, context, { signal: gone.signal });
+    const result = await call.handle(input, context, { signal: gone.signal, records });
     if (!isStream(result)) return messageReply(call, result, reply);
-    reply.header('Content-Type', RECORDIO).header('Message-Content-Type', JSON_TYPE);
-    return reply.send(result.stream);
+    reply.headers(headersOfStream(accepted));
+    reply.send(result.stream);
+    // They would wait for the first record, and who attaches for them.
+    reply.raw.flushHeaders();
+    return reply;
   } catch (error) {
     const status = call.statusOf?.(error);
     if (status === undefined) throw error;
     return reply.code(status).send(errorBody(asApiError(error, 0)));
   }
 }
+
+/** The records are framed all the same where only messages were asked for, as in Mesos. */
+const headersOfStream = (accepted: Accepted): Record<string, string> =>
+  accepted === 'json'
+    ? { 'Content-Type': JSON_TYPE }
+    : { 'Content-Type': RECORDIO, 'Message-Content-Type': JSON_TYPE };
 
 function messageReply(call: Call, result: Answer, reply: FastifyReply): unknown {
   if (result === undefined) return reply.code(200).send();

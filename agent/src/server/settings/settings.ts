@@ -56,6 +56,8 @@ export interface Limits {
   readonly headersMs: number;
   readonly requestMs: number;
   readonly idleMs: number;
+  /** How long a client that does not read may hold a container up that it has attached to. */
+  readonly slowReaderMs: number;
 }
 
 export interface Settings {
@@ -106,6 +108,7 @@ export function settingsOf(parsed: ParsedSettings, runtimeDir: string): Settings
       headersMs: 10_000,
       requestMs: 30_000,
       idleMs: 60_000,
+      slowReaderMs: 5_000,
     },
     parsed,
   };

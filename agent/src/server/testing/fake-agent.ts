@@ -1,5 +1,5 @@
 /** An agent whose containers are made of nothing, for tests of the API alone. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ContainerEvent, Containerizer, ContainerSummary } from '@caisson/core';
@@ -10,6 +10,8 @@ import { createApp, type Listener } from '../http/app.js';
 import { createLog } from '../logging.js';
 import { Metrics } from '../metrics/metrics.js';
 import { type Settings, SettingsSchema, settingsOf } from '../settings/settings.js';
+import { Switchboard } from '../switchboard/switchboard.js';
+import { FakePipes } from './fake-pipes.js';
 
 const errors = defineErrors({
   CONTAINER_UNKNOWN: { kind: 'not-found', message: (id: string) => `there is no container ${id}` },
@@ -23,6 +25,7 @@ interface FakeContainer {
   readonly ended: Promise<Termination>;
   end(termination: Termination): void;
   termination: Termination | undefined;
+  readonly pipes: FakePipes | undefined;
 }
 
 /** Containers that are only remembered. */
@@ -48,8 +51,10 @@ export class FakeContainers {
     const ended = new Promise<Termination>((resolve) => {
       end = resolve;
     });
-    const container: FakeContainer = { id, config, ended, end, termination: undefined };
+    const pipes = config.stdio === 'pipes' ? new FakePipes() : undefined;
+    const container: FakeContainer = { id, config, ended, end, termination: undefined, pipes };
     this.known.set(id, container);
+    this.emit({ type: 'state', id, state: 'ISOLATING', pid: 1234 });
     this.emit({ type: 'state', id, state: 'RUNNING', pid: 1234 });
     return { id, pid: 1234, sandbox: this.directory };
   }
@@ -57,6 +62,7 @@ export class FakeContainers {
   end(id: string, termination: Termination): void {
     const container = this.#find(id);
     container.termination = termination;
+    container.pipes?.end();
     container.end(termination);
     this.emit({ type: 'ended', id, termination });
   }
@@ -117,7 +123,7 @@ export class FakeContainers {
     return [...this.known.values()].map(({ id, config, termination }) => ({
       id,
       parentId: parentOf(id),
-      class: 'DEFAULT',
+      class: config.class ?? 'DEFAULT',
       state: termination ? 'ENDED' : 'RUNNING',
       pid: termination ? undefined : 1234,
       sandbox: join(this.directory, 'containers', id, 'sandbox'),
@@ -126,6 +132,23 @@ export class FakeContainers {
       termination,
       problem: undefined,
     }));
+  }
+
+  terminal() {
+    return undefined;
+  }
+
+  pipes(id: string): FakePipes | undefined {
+    return this.#find(id).pipes;
+  }
+
+  openOutput(_id: string, name: string) {
+    return openSync(join(this.directory, name), 'a');
+  }
+
+  /** What is in the sandbox, which all of them share. */
+  outputs(name: 'stdout' | 'stderr'): string {
+    return readFileSync(join(this.directory, name), 'utf8');
   }
 
   onEvent(listener: (event: ContainerEvent) => void) {
@@ -168,6 +191,7 @@ export class FakeAgent {
       metrics,
       startTime: 0,
       containers,
+      switchboard: new Switchboard(containers, log),
       reload,
     };
     this.app = createApp(this.context, { policy: { credentials: undefined, protects: [] }, ...listener });
@@ -204,6 +228,8 @@ export class FakeAgent {
   async close(): Promise<void> {
     await this.app.close();
     this.context.metrics.close();
+    this.context.switchboard?.close();
+    for (const { pipes } of this.containers.known.values()) pipes?.end();
     rmSync(this.containers.directory, { recursive: true, force: true });
   }
 }

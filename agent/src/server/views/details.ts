@@ -1,5 +1,5 @@
 /** Everything about a container, but the values of its secrets (threat model A5). */
-import type { ContainerId } from '@caisson/plugin-sdk';
+import { type ContainerId, parentOf } from '@caisson/plugin-sdk';
 import { SECRET_VARIABLES } from '../calls/launch-message.js';
 import type { ReadyContext } from '../context.js';
 import { toWire } from '../http/ids.js';
@@ -16,6 +16,13 @@ const hide = (environment: Environment, secrets: readonly string[]): Environment
     Object.entries(environment).map(([name, value]) => [name, secrets.includes(name) ? HIDDEN : value]),
   );
 
+/** Also those of the one that it is nested in: a DEBUG container has its variables. */
+function secretsOf(id: ContainerId, containers: ReadyContext['containers']): string[] {
+  const own = containers.inspect(id).config.labels?.[SECRET_VARIABLES]?.split(' ') ?? [];
+  const parent = parentOf(id);
+  return parent === undefined ? own : [...own, ...secretsOf(parent, containers)];
+}
+
 /** @throws CONTAINER_UNKNOWN */
 export async function containerDetails(
   id: ContainerId,
@@ -24,7 +31,7 @@ export async function containerDetails(
 ) {
   const details = containers.inspect(id);
   const { config, plan, createdAt, termination, problem } = details;
-  const secrets = config.labels?.[SECRET_VARIABLES]?.split(' ') ?? [];
+  const secrets = secretsOf(id, containers);
   const [status, statistics] = await Promise.all([
     containers.status(id).catch(() => undefined),
     containers.usage(id).catch(() => undefined),

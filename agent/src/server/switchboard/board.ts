@@ -1,0 +1,116 @@
+import type { Logger } from '@caisson/plugin-sdk';
+import { apiErrors } from '../errors.js';
+import { BoardInput } from './board-input.js';
+import type { Ends } from './ends.js';
+import type { OutputFiles } from './output-files.js';
+import { OutputStream } from './output-stream.js';
+import { type OutputName, outputFrame } from './process-io.js';
+
+/** What still holds a container's output open when it has ended is not the container. */
+const LAST_WORDS_MS = 1000;
+
+/** Between a container and those who have attached to it. Everything that it writes goes to its sandbox's files too. */
+export class Board {
+  /** What it wrote has been passed on, and there is no more. */
+  readonly finished: Promise<void>;
+  readonly input: BoardInput;
+  readonly #streams = new Set<OutputStream>();
+  /** Those that have enough for now: the container waits for them. */
+  readonly #full = new Set<OutputStream>();
+  #open: number;
+  #started = false;
+  #ended = false;
+  #deadline: NodeJS.Timeout | undefined;
+  #finish: () => void = () => {};
+
+  constructor(
+    private readonly id: string,
+    private readonly ends: Ends,
+    private readonly files: OutputFiles,
+    private readonly log: Logger,
+  ) {
+    this.#open = ends.outputs.length;
+    this.input = new BoardInput(id, ends.input);
+    this.finished = new Promise((resolve) => {
+      this.#finish = resolve;
+    });
+    for (const { stream } of ends.outputs) {
+      stream.on('error', () => {}); // EIO: nobody has the terminal open any more
+      stream.once('close', () => this.#closed());
+    }
+  }
+
+  /** Takes what the container writes, from now on. Before that, it waits as soon as its pipe is full. */
+  start(): void {
+    if (this.#started) return;
+    this.#started = true;
+    for (const { name, stream } of this.ends.outputs)
+      stream.on('data', (data: Buffer) => this.#pass(name, data));
+  }
+
+  /** What it writes from now on, and its end. @param patienceMs  see OutputStream */
+  attach(patienceMs: number | undefined): OutputStream {
+    const stream = new OutputStream({
+      patienceMs,
+      drained: (each) => this.#drained(each),
+      closed: (each) => this.#left(each),
+    });
+    if (this.#open === 0) stream.end();
+    else this.#streams.add(stream);
+    this.start();
+    return stream;
+  }
+
+  /** @throws NO_TERMINAL */
+  resize(columns: number, rows: number): void {
+    if (!this.ends.resize) throw apiErrors.NO_TERMINAL(this.id);
+    this.ends.resize(columns, rows);
+  }
+
+  /** The container has ended: nobody is kept waiting for its last words. */
+  settle(): void {
+    this.#ended = true;
+    this.start();
+    this.#resume();
+    this.#deadline = setTimeout(() => this.close(), LAST_WORDS_MS);
+    if (this.#open === 0) clearTimeout(this.#deadline);
+  }
+
+  /** Gives back what this process holds. */
+  close(): void {
+    this.input.close();
+    for (const { stream } of this.ends.outputs) stream.destroy();
+  }
+
+  #pass(name: OutputName, data: Buffer): void {
+    this.files.append(name, data);
+    if (this.#streams.size === 0) return;
+    const frame = outputFrame(name, data);
+    for (const stream of this.#streams) if (!stream.write(frame)) this.#full.add(stream);
+    if (this.#full.size > 0 && !this.#ended) for (const { stream } of this.ends.outputs) stream.pause();
+  }
+
+  #drained(stream: OutputStream): void {
+    if (this.#full.delete(stream) && this.#full.size === 0) this.#resume();
+  }
+
+  #left(stream: OutputStream): void {
+    this.#streams.delete(stream);
+    if (stream.wasLate)
+      this.log.warn({ container: this.id }, 'one who had attached to it was too slow and was let go');
+  }
+
+  #resume(): void {
+    if (this.#started) for (const { stream } of this.ends.outputs) stream.resume();
+  }
+
+  #closed(): void {
+    this.#open -= 1;
+    if (this.#open > 0) return;
+    clearTimeout(this.#deadline);
+    this.input.close();
+    this.files.close();
+    for (const stream of this.#streams) stream.end();
+    this.#finish();
+  }
+}

@@ -1,0 +1,74 @@
+/** The agent's ends of a container's terminal or pipes, as streams. */
+import { Socket } from 'node:net';
+import type { Readable } from 'node:stream';
+import { ReadStream } from 'node:tty';
+import { type ContainerPipes, type ContainerTerminal, messageOf } from '@caisson/plugin-sdk';
+import type { OutputName } from './process-io.js';
+
+/** Where a container reads. */
+export interface InputEnd {
+  /** One at a time. Resolves once the kernel has all of it. */
+  write(data: Buffer): Promise<void>;
+  /** After the last write. Undefined of a terminal, whose end of input is a character. */
+  readonly end?: (() => void) | undefined;
+  close(): void;
+}
+
+export interface Ends {
+  readonly outputs: readonly { readonly name: OutputName; readonly stream: Readable }[];
+  /** Undefined: the container has been told the end of its stdin. */
+  readonly input: InputEnd | undefined;
+  /** Undefined of pipes. */
+  readonly resize: ((columns: number, rows: number) => void) | undefined;
+}
+
+/** What a container writes to its stderr is not told apart. */
+export const endsOfTerminal = (terminal: ContainerTerminal): Ends => ({
+  outputs: [{ name: 'stdout', stream: new ReadStream(terminal.take()) }],
+  input: { write: (data) => terminal.write(data), close: () => {} },
+  resize: (columns, rows) => terminal.resize(columns, rows),
+});
+
+export function endsOfPipes(pipes: ContainerPipes): Ends {
+  const { stdin, stdout, stderr } = pipes.take();
+  const reader = (fd: number) => new Socket({ fd, readable: true, writable: false });
+  return {
+    outputs: [
+      { name: 'stdout', stream: reader(stdout) },
+      { name: 'stderr', stream: reader(stderr) },
+    ],
+    input: stdin === undefined ? undefined : new PipeInput(stdin, pipes),
+    resize: undefined,
+  };
+}
+
+class PipeInput implements InputEnd {
+  readonly #stream: Socket;
+  #problem: string | undefined;
+
+  constructor(
+    fd: number,
+    private readonly pipes: ContainerPipes,
+  ) {
+    this.#stream = new Socket({ fd, readable: false, writable: true });
+    this.#stream.on('error', (error) => {
+      this.#problem ??= messageOf(error);
+    });
+  }
+
+  write(data: Buffer): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#problem !== undefined) reject(new Error(this.#problem));
+      else this.#stream.write(data, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  end(): void {
+    this.pipes.endInput();
+    this.#stream.destroy();
+  }
+
+  close(): void {
+    this.#stream.destroy();
+  }
+}

@@ -1,0 +1,89 @@
+/**
+ * The terminals and pipes of all containers that have some: opened while they stand at the gate, taken back after a
+ * restart, drained at their end. In Mesos a process of its own for each; here the supervisor keeps them open for the
+ * agent that is to come, and whoever is the agent does the work.
+ */
+import { type ContainerId, type Logger, messageOf } from '@caisson/plugin-sdk';
+import type { Containers } from '../context.js';
+import { apiErrors } from '../errors.js';
+import { Board } from './board.js';
+import { type Ends, endsOfPipes, endsOfTerminal } from './ends.js';
+import { OutputFiles } from './output-files.js';
+
+type Attachable = Pick<Containers, 'list' | 'onEvent' | 'inspect' | 'terminal' | 'pipes' | 'openOutput'>;
+
+export class Switchboard {
+  readonly #boards = new Map<ContainerId, Board>();
+  readonly #expected = new Map<ContainerId, (board: Board) => void>();
+  readonly #stopListening: () => void;
+
+  constructor(
+    private readonly containers: Attachable,
+    private readonly log: Logger,
+  ) {
+    this.#stopListening = containers.onEvent((event) => {
+      if (event.type === 'state' && event.state === 'ISOLATING') this.#open(event.id);
+      else if (event.type === 'ended') this.#boards.get(event.id)?.settle();
+    });
+    for (const { id, state } of containers.list()) if (state === 'RUNNING') this.#open(id);
+  }
+
+  /** Calls once the container stands at the gate, before it has written anything. Returns what ends that. */
+  expect(id: ContainerId, opened: (board: Board) => void): () => void {
+    this.#expected.set(id, opened);
+    return () => {
+      if (this.#expected.get(id) === opened) this.#expected.delete(id);
+    };
+  }
+
+  /** @throws CONTAINER_UNKNOWN, CONTAINER_GONE, NOT_ATTACHABLE */
+  find(id: ContainerId): Board {
+    const { state } = this.containers.inspect(id);
+    if (state === 'ENDED') throw apiErrors.CONTAINER_GONE(id);
+    const board = this.#boards.get(id) ?? this.#open(id);
+    if (!board) throw apiErrors.NOT_ATTACHABLE(id);
+    return board;
+  }
+
+  /** Once everything that it wrote is in its files. */
+  async drained(id: ContainerId): Promise<void> {
+    await this.#boards.get(id)?.finished;
+  }
+
+  close(): void {
+    this.#stopListening();
+    for (const board of this.#boards.values()) board.close();
+  }
+
+  #open(id: ContainerId): Board | undefined {
+    try {
+      const ends = this.#endsOf(id);
+      return ends && this.#openBoard(id, ends);
+    } catch (error) {
+      // It is tried again when somebody attaches.
+      this.log.error({ container: id, error: messageOf(error) }, 'its output cannot be taken');
+      return undefined;
+    }
+  }
+
+  #endsOf(id: ContainerId): Ends | undefined {
+    const terminal = this.containers.terminal(id);
+    if (terminal) return endsOfTerminal(terminal);
+    const pipes = this.containers.pipes(id);
+    return pipes && endsOfPipes(pipes);
+  }
+
+  #openBoard(id: ContainerId, ends: Ends): Board {
+    const names = ends.outputs.map(({ name }) => name);
+    const files = new OutputFiles(id, (name) => this.containers.openOutput(id, name), names, this.log);
+    const board = new Board(id, ends, files, this.log);
+    this.#boards.set(id, board);
+    board.finished.then(() => {
+      if (this.#boards.get(id) === board) this.#boards.delete(id);
+    });
+    this.#expected.get(id)?.(board);
+    // What somebody asked for to see it waits until he looks.
+    if (this.containers.inspect(id).class !== 'DEBUG') board.start();
+    return board;
+  }
+}
