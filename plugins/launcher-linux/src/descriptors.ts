@@ -2,6 +2,7 @@ import { closeSync, openSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { pipe } from '@caisson/linux/syscalls';
 import type { Container, LaunchPlanData } from '@caisson/plugin-sdk';
+import { openNamespace } from './entered.js';
 import type { ForkContext } from './fork-context.js';
 import { DESCRIPTOR, type LaunchTable } from './launch-table.js';
 import type { NullInput } from './null-input.js';
@@ -62,7 +63,7 @@ export function openDescriptors(
     const pipes = known ? undefined : openPipes(ours, theirs);
     const status = openStatus(container);
     theirs.push(status);
-    const extras = openExtras(plan, table, { terminal, pipes: stdioPipes?.ours }, theirs);
+    const extras = openExtras(container.id, plan, table, { terminal, pipes: stdioPipes?.ours }, theirs);
     const placement = [
       ...stdio.descriptors.map((from, to) => ({ from, to })),
       { from: status, to: DESCRIPTOR.status },
@@ -141,6 +142,7 @@ function stdioOf(
 }
 
 function openExtras(
+  id: string,
   { namespaces }: LaunchPlanData,
   table: LaunchTable,
   { terminal, pipes }: { terminal: NewTerminal | undefined; pipes: PipeEnds | undefined },
@@ -152,9 +154,9 @@ function openExtras(
     sources.set('devpts', () => terminal.devpts);
     sources.set('master', () => terminal.master);
   }
-  for (const { kind, pid } of namespaces.enter)
-    sources.set(namespaceDescriptor(kind), () => {
-      const fd = openSync(`/proc/${pid}/ns/${kind === 'mount' ? 'mnt' : kind}`, 'r');
+  for (const entered of namespaces.enter)
+    sources.set(namespaceDescriptor(entered.kind), () => {
+      const fd = openNamespace(id, entered);
       theirs.push(fd);
       return fd;
     });

@@ -60,6 +60,19 @@ export const errors = defineErrors({
     kind: 'unsupported',
     message: (id: string, what: string) => `container ${id}: the launcher linux cannot ${what}`,
   },
+  PARENT_ENDED: {
+    kind: 'conflict',
+    message: (id: string, pid: number) =>
+      `container ${id}: process ${pid}, whose namespaces it shall enter, has ended`,
+    hint: () => 'launch its parent again first',
+  },
+  PARENT_TRACES: {
+    kind: 'denied',
+    message: (id: string) =>
+      `container ${id}: its parent has CAP_SYS_PTRACE and not CAP_SYS_ADMIN, and would get that by tracing its launch`,
+    hint: () =>
+      'launch the parent without SYS_PTRACE, or privileged; or look into it by a container of class DEBUG',
+  },
   SANDBOX_FILE_REFUSED: {
     kind: 'denied',
     message: (path: string, why: string) => `${path}: ${why}`,

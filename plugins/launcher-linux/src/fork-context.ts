@@ -1,5 +1,6 @@
 import type { Cgroups } from '@caisson/linux/cgroups';
 import type { Reaper } from '@caisson/linux/process';
+import type { NamespaceOwner } from './entered.js';
 import type { NullInput } from './null-input.js';
 import type { SharedProcessor } from './shared-processor.js';
 import type { LaunchStep } from './step.js';
@@ -18,6 +19,8 @@ export interface ForkContext {
   readonly processor?: SharedProcessor | undefined;
   /** A supervisor that waits for a launch; whoever takes it owns it. */
   readonly waiting?: (() => WaitingSupervisor | undefined) | undefined;
+  /** Of the parent of a nested container. Default, for tests: whoever has its number. */
+  readonly parent?: ((id: string) => NamespaceOwner | undefined) | undefined;
   /** Default: the steps of every launch. Tests leave one out, to show what it is for. */
   readonly steps?: readonly LaunchStep[] | undefined;
 }

@@ -8,6 +8,7 @@ import { failpoint } from '@caisson/plugin-sdk/failpoint';
 import type { CompiledLaunch } from './compile.js';
 import { type LaunchDescriptors, statusFile } from './descriptors.js';
 import { settlesWithin } from './end-container.js';
+import { requireParent } from './entered.js';
 import { errors } from './errors.js';
 import type { ForkContext } from './fork-context.js';
 import { launchError } from './launch-error.js';
@@ -47,6 +48,7 @@ async function reachGate(
   context: ForkContext,
 ): Promise<LinuxProcess> {
   try {
+    if (context.parent) requireParent(container, plan, context.parent(container.parentId ?? ''));
     const reached = failpoint('launcher.spawned');
     if (reached) await reached;
     const state = await gatedProcess(container, plan, launch, started, context);

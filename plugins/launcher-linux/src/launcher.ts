@@ -14,6 +14,7 @@ import {
 } from '@caisson/plugin-sdk';
 import { adoptContainer } from './adopt.js';
 import { describeLaunch } from './compile.js';
+import { refuseTracer } from './entered.js';
 import { forkContainer } from './fork.js';
 import type { HostCgroups } from './host-services.js';
 import type { LinuxProcess } from './linux-process.js';
@@ -38,6 +39,8 @@ export class LinuxLauncher implements Launcher {
   #inFlight = 0;
   #closed = false;
   #waiting: WaitingSupervisor | undefined;
+  /** By id of the container, for those that are nested in it. */
+  readonly #running = new Map<string, LinuxProcess>();
   readonly #input = new NullInput();
 
   constructor(
@@ -52,9 +55,10 @@ export class LinuxLauncher implements Launcher {
 
   async fork(container: Container, plan: LaunchPlan): Promise<LinuxProcess> {
     refuseUnsupported(container.id, plan.data);
+    refuseTracer(container.id, plan.data);
     this.#inFlight += 1;
     try {
-      return await forkContainer(container, plan.data, {
+      const forked = await forkContainer(container, plan.data, {
         reaper: this.#reap(),
         cgroups: this.cgroups,
         input: this.#input,
@@ -62,7 +66,9 @@ export class LinuxLauncher implements Launcher {
         patienceMs: () => (this.#inFlight > 1 ? 0 : PATIENCE_MS),
         processor: this.#inFlight > 1 ? undefined : SharedProcessor.here(),
         waiting: () => this.#takeWaiting(),
+        parent: (id) => this.#running.get(id),
       });
+      return this.#remember(container, forked);
     } finally {
       this.#inFlight -= 1;
       // Not now: the container is making its mounts, and the caller has a gate to open.
@@ -87,7 +93,15 @@ export class LinuxLauncher implements Launcher {
   }
 
   adopt(container: Container, state: LauncherState): LinuxProcess | undefined {
-    return adoptContainer(container, state, this.#reap(), this.cgroups);
+    const adopted = adoptContainer(container, state, this.#reap(), this.cgroups);
+    return adopted && this.#remember(container, adopted);
+  }
+
+  #remember({ id }: Container, process: LinuxProcess): LinuxProcess {
+    this.#running.set(id, process);
+    const forget = () => void (this.#running.get(id) === process && this.#running.delete(id));
+    process.exited.then(forget, forget);
+    return process;
   }
 
   /** Ends and removes what a launch that was cut off has left: its tracking cgroup. */

@@ -118,6 +118,12 @@ export class LinuxProcess implements ContainerProcess {
     }
   }
 
+  /** True while the number is its own: it has not been reaped (threat model N12). */
+  owns(pid: number): boolean {
+    const { container } = this.parts.pair;
+    return pid === this.#pid && container !== undefined && !this.#closed && pidfdSendSignal(container, 0);
+  }
+
   signal(signal: number): boolean {
     const { container } = this.parts.pair;
     if (this.#allGone || container === undefined) return false;

@@ -15,9 +15,14 @@ export function stepsByName(name: NamedSteps): LaunchStep[] {
 
 /** The steps of a launch without some of them: to show the attack that a step stops. */
 export function withoutSteps(...names: string[]): LaunchStep[] {
+  return leaveOutSteps(STEPS, names);
+}
+
+/** Of these steps, some are left out. */
+export function leaveOutSteps(steps: readonly LaunchStep[], names: readonly string[]): LaunchStep[] {
   for (const name of names)
-    if (!STEPS.some((step) => step.name === name)) throw new Error(`a launch has no step ${name}`);
-  return STEPS.filter((step) => !names.includes(step.name));
+    if (!steps.some((step) => step.name === name)) throw new Error(`a launch has no step ${name}`);
+  return steps.filter((step) => !names.includes(step.name));
 }
 
 /** The steps of a launch with one more, behind the one that is named. */
