@@ -30,6 +30,8 @@ export interface Container {
   readonly runtimeDirectory: string;
   /** The first process, once it is held at the gate. */
   readonly pid: number | undefined;
+  /** The container that it is nested in. */
+  readonly parent?: Container | undefined;
   /** The parent's first process, for a nested container. */
   readonly parentPid: number | undefined;
 }

@@ -1,10 +1,12 @@
 /** Containers in containers, with the real core, launcher and isolators. */
-import { readlinkSync } from 'node:fs';
-import { needs, withCensus } from '@caisson/linux/testing';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { busyboxRootfs, needs, withCensus } from '@caisson/linux/testing';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Containers } from './containers.js';
 
 const kernelTest = needs(test, { root: true });
+const busyboxTest = needs(test, { root: true, busybox: true });
 
 let containers: Containers;
 beforeAll(async () => {
@@ -71,4 +73,63 @@ kernelTest('its exit status is its own, and it can be launched again once it is 
     await core.remove('web.job');
   }
   await containers.endAll();
+});
+
+describe('the tree of a nested container', () => {
+  let made: { parent: string; own: string } | undefined;
+  function roots() {
+    if (made) return made;
+    made = { parent: join(containers.directory, 'rootfs'), own: join(containers.directory, 'own') };
+    for (const [name, path] of Object.entries(made))
+      writeFileSync(join(busyboxRootfs(path), 'etc/whose'), name);
+    return made;
+  }
+  const look =
+    'cat /etc/whose; pwd; echo $MESOS_SANDBOX; cat $MESOS_SANDBOX/stdout >/dev/null && echo its own; ls /proc | grep -c "^[0-9]"';
+
+  busyboxTest('is that of its parent, or its own; /proc and the sandbox are its own both ways', async () => {
+    const { parent, own } = roots();
+    await containers.start('echo x > /tmp/of-the-parent; exec sleep 1000', { rootfs: parent }, 'web');
+    const outcome = async (id: string, config = {}) => {
+      const { sandbox } = await containers.start(look, config, id);
+      await containers.core.wait(id);
+      return readFileSync(join(sandbox, 'stdout'), 'utf8') + readFileSync(join(sandbox, 'stderr'), 'utf8');
+    };
+    const inside = '\n/mnt/mesos/sandbox\nits own\n3\n';
+    expect(await outcome('web.job')).toBe(`parent/${inside}`);
+    expect(await outcome('web.other', { rootfs: own })).toBe(`own/${inside}`);
+    await containers.start('exec sleep 1000', { rootfs: own }, 'web.group');
+    expect(await outcome('web.group.job')).toBe(`own/${inside}`);
+    await containers.endAll();
+  });
+
+  busyboxTest('is the host as its parent sees it, where that has none of its own', async () => {
+    await containers.start('exec sleep 1000', {}, 'web');
+    const { sandbox } = await containers.start(
+      'pwd; [ "$MESOS_SANDBOX" = "$PWD" ] && ls /proc | grep -c "^[0-9]"',
+      {},
+      'web.job',
+    );
+    await containers.core.wait('web.job');
+    expect(readFileSync(join(sandbox, 'stdout'), 'utf8')).toBe(`${sandbox}\n3\n`);
+    await containers.endAll();
+  });
+
+  busyboxTest('F8: a parent that puts a link to the host in the place of its sandbox', async () => {
+    const { parent, own } = roots();
+    const host = join(containers.directory, 'host');
+    mkdirSync(join(host, 'job'), { recursive: true });
+    const { sandbox } = await containers.start(
+      `cd $MESOS_SANDBOX; rm -rf containers; ln -s ${host} containers; echo done; exec sleep 1000`,
+      { rootfs: parent },
+      'web',
+    );
+    while (!readFileSync(join(sandbox, 'stdout'), 'utf8').includes('done')) await new Promise(setImmediate);
+    for (const config of [{}, { rootfs: own }])
+      await expect(containers.start('echo x > $MESOS_SANDBOX/x', config, 'web.job')).rejects.toMatchObject({
+        code: expect.stringMatching(/SANDBOX/),
+      });
+    expect(readdirSync(join(host, 'job'))).toEqual([]);
+    await containers.endAll();
+  });
 });

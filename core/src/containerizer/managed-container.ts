@@ -160,6 +160,7 @@ function viewOf(container: ManagedContainer): Container {
   return Object.freeze({
     id,
     parentId: parentOf(id),
+    parent: container.parent?.view,
     class: config.class ?? 'DEFAULT',
     config,
     user,

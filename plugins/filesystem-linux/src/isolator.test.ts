@@ -257,8 +257,52 @@ describe('a nested container', () => {
   const nested = { id: 'web.job', parentId: 'web', parentPid: 4321, sandbox: SANDBOX };
   const debug = { ...nested, class: 'DEBUG' } as const;
 
-  test('DEFAULT: as at the top level', async () => {
-    expect(await planFor(container({ rootfs }, nested))).toEqual(await planFor(container({ rootfs })));
+  test('DEFAULT with a root filesystem: as at the top level, but for the way to its sandbox (F8)', async () => {
+    const { mounts, ...plan } = await planFor(container({ rootfs }, nested));
+    const { mounts: atTop, ...top } = await planFor(container({ rootfs }));
+    expect(plan).toEqual(top);
+    expect(mounts.slice(1)).toEqual(atTop.slice(1));
+    expect(mounts[0]).toEqual({ ...atTop[0], source: '/var/lib/caisson/containers/web', below: 'sandbox' });
+  });
+
+  const entered = { create: ['mount'], enter: [{ kind: 'mount', pid: 4321 }] };
+
+  test('DEFAULT without one: the tree of the host as its parent sees it', async () => {
+    for (const parent of [undefined, container({}, { id: 'web' })])
+      expect(await planFor(container({}, { ...nested, parent }))).toEqual({
+        ...(await planFor(container())),
+        namespaces: entered,
+      });
+  });
+
+  test('DEFAULT without one: the root filesystem of what it is nested in, with its own sandbox on it', async () => {
+    const web = container({ rootfs }, { id: 'web' });
+    for (const parent of [web, container({}, { id: 'web.group', parent: web })])
+      expect(await planFor(container({}, { ...nested, parent }))).toEqual({
+        ...untouched,
+        namespaces: entered,
+        environment: { MESOS_SANDBOX: '/mnt/mesos/sandbox' },
+        workingDirectory: '/',
+        mounts: [
+          {
+            type: 'bind',
+            source: '/var/lib/caisson/containers/web',
+            below: 'sandbox',
+            target: '/mnt/mesos/sandbox',
+            recursive: true,
+            flags: ['nosuid', 'nodev'],
+            createTarget: 'directory',
+          },
+        ],
+        maskedPaths: [...MASKED_PATHS],
+        readOnlyPaths: [...READ_ONLY_PATHS],
+      });
+  });
+
+  test('refused when nothing of the parent runs', async () => {
+    await expect(planFor(container({}, { ...nested, parentPid: undefined }))).rejects.toMatchObject({
+      code: 'PARENT_NOT_RUNNING',
+    });
   });
 
   test('DEBUG: in the mount namespace of its parent, and nothing else', async () => {

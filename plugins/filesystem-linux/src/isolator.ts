@@ -16,6 +16,7 @@ import {
   injectable,
   type LaunchPlan,
   Logger,
+  placeInSandbox,
 } from '@caisson/plugin-sdk';
 import { DEVICE_FILES } from './devices.js';
 import { errors } from './errors.js';
@@ -39,17 +40,31 @@ export class FilesystemLinuxIsolator implements Isolator {
   }
 
   #prepare(container: Container, plan: LaunchPlan): void {
-    if (container.parentId !== undefined && container.class === 'DEBUG')
+    if (container.parentId !== undefined && container.class === 'DEBUG') {
+      // It looks into its parent: in its mount namespace, where everything is set up.
+      if (container.config.rootfs !== undefined) throw errors.DEBUG_ROOTFS(container.id);
       enterParent(container, container.parentId, plan);
-    else this.#createNamespace(container, plan);
+    } else this.#createNamespace(container, plan);
   }
 
   #createNamespace(container: Container, plan: LaunchPlan): void {
     plan.createNamespace('mount');
     protectKernelPaths(plan);
     const { rootfs } = container.config;
-    if (rootfs === undefined) this.#shareHostsTree(container, plan);
-    else this.#changeRoot(container, rootfs, plan);
+    if (rootfs !== undefined) this.#changeRoot(container, rootfs, plan);
+    else if (container.parentId !== undefined) this.#shareParentsTree(container, container.parentId, plan);
+    else this.#shareHostsTree(container, plan);
+  }
+
+  /** What its parent sees, with mounts of its own on it. Without, the files of the host would be those of a container. */
+  #shareParentsTree(container: Container, parentId: string, plan: LaunchPlan): void {
+    enterParent(container, parentId, plan);
+    if (!hasRootfs(container.parent)) {
+      this.#shareHostsTree(container, plan);
+      return;
+    }
+    this.#mountSandbox(container, plan);
+    if (plan.data.workingDirectory === undefined) plan.setWorkingDirectory('/');
   }
 
   #shareHostsTree({ sandbox }: Container, plan: LaunchPlan): void {
@@ -58,12 +73,12 @@ export class FilesystemLinuxIsolator implements Isolator {
     if (plan.data.workingDirectory === undefined) plan.setWorkingDirectory(sandbox);
   }
 
-  #changeRoot({ id, sandbox }: Container, rootfs: string, plan: LaunchPlan): void {
+  #changeRoot(container: Container, rootfs: string, plan: LaunchPlan): void {
     const { workDir, runtimeDir, isolation } = this.host;
-    const directory = resolveRootFilesystem(id, rootfs, [workDir, runtimeDir]);
-    this.#keepOthersOut(id, directory);
+    const directory = resolveRootFilesystem(container.id, rootfs, [workDir, runtimeDir]);
+    this.#keepOthersOut(container.id, directory);
     plan.setRootfs(directory);
-    this.#mountSandbox(sandbox, plan);
+    this.#mountSandbox(container, plan);
     for (const mount of SYSTEM_MOUNTS) plan.mount(mount);
     if (!isolation.includes('namespaces/ipc')) plan.mount(SHARED_MEMORY);
     for (const operation of DEVICE_FILES) plan.fileOperation(operation);
@@ -71,12 +86,14 @@ export class FilesystemLinuxIsolator implements Isolator {
   }
 
   /** Before /proc, /sys and /dev: a link of the image at its mount point may lead there, and they must come out on top. */
-  #mountSandbox(sandbox: string, plan: LaunchPlan): void {
+  #mountSandbox(container: Container, plan: LaunchPlan): void {
     const { sandboxDirectory } = this.options;
+    const { base, below } = placeInSandbox(this.host, container);
     plan.setEnvironment('MESOS_SANDBOX', sandboxDirectory);
     plan.mount({
       type: 'bind',
-      source: sandbox,
+      // That of a nested container lies in a tree that its parent writes (threat model F8).
+      ...(container.parentId === undefined ? { source: container.sandbox } : { source: base, below }),
       target: sandboxDirectory,
       recursive: true,
       flags: ['nosuid', 'nodev'],
@@ -93,9 +110,11 @@ export class FilesystemLinuxIsolator implements Isolator {
   }
 }
 
-/** A DEBUG container looks into its parent: in its mount namespace, where everything is set up. */
-function enterParent({ id, config, parentPid }: Container, parentId: string, plan: LaunchPlan): void {
-  if (config.rootfs !== undefined) throw errors.DEBUG_ROOTFS(id);
+function hasRootfs(container: Container | undefined): boolean {
+  return container !== undefined && (container.config.rootfs !== undefined || hasRootfs(container.parent));
+}
+
+function enterParent({ id, parentPid }: Container, parentId: string, plan: LaunchPlan): void {
   if (parentPid === undefined) throw errors.PARENT_NOT_RUNNING(id, parentId);
   plan.enterNamespace('mount', parentPid);
 }

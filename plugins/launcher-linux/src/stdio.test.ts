@@ -104,3 +104,37 @@ describe('F8: what a container before has left under the name is refused, and no
     await new Promise((resolve) => server.close(resolve));
   });
 });
+
+describe('F8: the sandbox of a nested container lies in a tree that its parent writes', () => {
+  const nested = () => ({
+    id: 'web.job',
+    parentId: 'web',
+    sandbox: join(sandbox, 'sandbox/containers/job'),
+  });
+  const openNested = () => sandboxStdio(nested() as Container, undefined, input);
+  const host = () => join(sandbox, 'host');
+  beforeEach(() => {
+    mkdirSync(nested().sandbox, { recursive: true });
+    mkdirSync(join(host(), 'job'), { recursive: true });
+  });
+
+  test('its files are made in it', () => {
+    for (const fd of openNested().owned) closeSync(fd);
+    expect(readdirSync(nested().sandbox)).toEqual(['stderr', 'stdout']);
+  });
+
+  test.each(['containers', 'containers/job'])('a link in the place of %s leads nowhere', (place) => {
+    const path = join(sandbox, 'sandbox', place);
+    rmSync(path, { recursive: true });
+    symlinkSync(place === 'containers' ? host() : join(host(), 'job'), path);
+    const before = openDescriptors();
+    // As it would be by its path.
+    for (const fd of sandboxStdio({ sandbox: nested().sandbox } as Container, undefined, input).owned)
+      closeSync(fd);
+    expect(readdirSync(join(host(), 'job'))).toEqual(['stderr', 'stdout']);
+    for (const name of ['stderr', 'stdout']) rmSync(join(host(), 'job', name));
+    expect(openNested).toThrow(expect.objectContaining({ code: 'SANDBOX_FILE_REFUSED', kind: 'denied' }));
+    expect(readdirSync(join(host(), 'job'))).toEqual([]);
+    expect(openDescriptors()).toBe(before);
+  });
+});

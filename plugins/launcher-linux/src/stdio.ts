@@ -1,6 +1,7 @@
 import { closeSync, constants, fchownSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
-import { fcntl } from '@caisson/linux/syscalls';
+import { isErrno } from '@caisson/linux';
+import { fcntl, openDirectory, openDirectoryBeneath } from '@caisson/linux/syscalls';
 import type { Container, ResolvedUser } from '@caisson/plugin-sdk';
 import { errors } from './errors.js';
 import type { NullInput } from './null-input.js';
@@ -19,13 +20,35 @@ export const inheritedStdio: Stdio = { descriptors: [0, 1, 2], owned: [] };
 /** The null device, and the files `stdout` and `stderr` of the sandbox. */
 export function sandboxStdio(container: Container, user: ResolvedUser | undefined, input: NullInput): Stdio {
   const owned: number[] = [];
+  const sandbox = holdSandbox(container);
   try {
     owned.push(input.open());
-    for (const name of ['stdout', 'stderr']) owned.push(openOutput(join(container.sandbox, name), user));
+    for (const name of ['stdout', 'stderr']) owned.push(openOutput(join(sandbox.path, name), user));
     return { descriptors: owned as unknown as [number, number, number], owned };
   } catch (error) {
     for (const fd of owned) closeSync(fd);
     throw error;
+  } finally {
+    sandbox.close();
+  }
+}
+
+/** That of a nested container lies in a tree that its parent writes: no link in it is followed (threat model F8). */
+function holdSandbox({ id, sandbox, parentId }: Container): { readonly path: string; close(): void } {
+  if (parentId === undefined) return { path: sandbox, close() {} };
+  // containers/<name> for each level below the outermost one, whose own sandbox no container can put in another place.
+  const depth = 2 * (id.split('.').length - 1);
+  const parts = sandbox.split('/');
+  const outermost = openDirectory(parts.slice(0, -depth).join('/'));
+  try {
+    const fd = openDirectoryBeneath(outermost, parts.slice(-depth).join('/'));
+    return { path: `/proc/self/fd/${fd}`, close: () => closeSync(fd) };
+  } catch (error) {
+    if (isErrno(error, 'ELOOP', 'ENOENT', 'ENOTDIR'))
+      throw errors.SANDBOX_FILE_REFUSED(sandbox, 'its parent has put something else in its place');
+    throw error;
+  } finally {
+    closeSync(outermost);
   }
 }
 

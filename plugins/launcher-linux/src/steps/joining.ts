@@ -16,7 +16,7 @@ import { copyMounts, entersPidNamespace, joinNamespaces } from './join-namespace
 import { makeReadOnly } from './make-read-only.js';
 import { maskPaths } from './mask-paths.js';
 import { mountFilesystems } from './mount-filesystems.js';
-import { openBindSources } from './open-bind-sources.js';
+import { openBindSources, openPeerSources } from './open-bind-sources.js';
 import { administersInside, inside, makeMountPoints, outside } from './part-of-plan.js';
 import { restoreAffinity } from './restore-affinity.js';
 import { runInit, startInit } from './run-init.js';
@@ -44,6 +44,7 @@ export const JOINING_STEPS: readonly LaunchStep[] = [
   outside(cloneContainer),
   // the joiner, in the agent's pid namespace
   adjustOomScore,
+  openPeerSources,
   detachMounts,
   openBindSources,
   joinNamespaces,
