@@ -4,7 +4,11 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readStat } from '@caisson/linux/proc';
 import { describe, expect } from '@jest/globals';
+import type { LaunchStep } from './step.js';
+import { leaveDoor } from './steps/enter-pid-namespace.js';
+import { JOINING_STEPS } from './steps/joining.js';
 import { startAgent } from './testing/agent.js';
+import { pause } from './testing/guard-off.js';
 import { kernelTest, type Launched, readIfPresent, useLaunchKit } from './testing/launch-kit.js';
 import type { PlanEdit } from './testing/standard-plan.js';
 import { useTerminalSessions } from './testing/terminal-session.js';
@@ -46,8 +50,8 @@ describe.each(KINDS)('nested, in %s', (_, own) => {
 
   kernelTest('it is where it shall be, with a /proc that shows that', async () => {
     const parent = await parentOf();
-    const nested = await start(parent, 'echo $$; ls /proc | grep -c "^[0-9]"; exec sleep 1000');
-    expect(await nested.output(/\n\d+\n/)).toBe(own ? '1\n3\n' : '2\n4\n');
+    const nested = await start(parent, 'echo $$; set /proc/[0-9]*; echo $#; exec sleep 1000');
+    expect(await nested.output(/\n\d+\n/)).toBe(own ? '1\n1\n' : '2\n2\n');
     const numbers = numbersOf(nested.process.pid);
     expect(numbers).toHaveLength(numbersOf(parent.process.pid).length + (own ? 1 : 0));
     // Seen from the parent too.
@@ -222,7 +226,7 @@ describe.each(KINDS)('nested, in %s', (_, own) => {
       mounts: [...kit.plan('true').mounts, ...mounts],
     });
     await parent.output(/up/);
-    const standard = plan(parent, 'cat /tmp/mark; ls /proc | grep -c "^[0-9]"; ls /root; exec sleep 1000');
+    const standard = plan(parent, 'cat /tmp/mark; set /proc/[0-9]*; echo $#; ls /root; exec sleep 1000');
     const { rootfs: _rootfs, ...shared } = {
       ...standard,
       mounts: [
@@ -234,7 +238,7 @@ describe.each(KINDS)('nested, in %s', (_, own) => {
     shared.namespaces.enter.push({ kind: 'mount', pid: parent.process.pid });
     const nested = await kit.fork(shared);
     await nested.release();
-    expect(await nested.output(/own/)).toBe(`of the parent\n${own ? 3 : 4}\nown\n`);
+    expect(await nested.output(/own/)).toBe(`of the parent\n${own ? 1 : 2}\nown\n`);
     expect(readFileSync(`/proc/${parent.process.pid}/mounts`, 'utf8')).not.toMatch(/\/root/);
   });
 
@@ -267,6 +271,44 @@ describe.each(KINDS)('nested, in %s', (_, own) => {
     const { process: adopted } = kit.adopt({ container, state });
     await adopted.destroy();
     expect(processesOf(parent)).toEqual([parent.process.pid]);
+  });
+});
+
+describe('the door to a pid namespace within', () => {
+  /** One that is still there when the container is over. */
+  const slowDoor: LaunchStep = {
+    ...leaveDoor,
+    compile(plan, table) {
+      table.place(table.door);
+      const start = table.door.record;
+      pause(100).compile(plan, table);
+      leaveDoor.compile(plan, table);
+      table.door.record = start;
+    },
+  };
+  const steps = JOINING_STEPS.map((step) => (step === leaveDoor ? slowDoor : step));
+
+  kernelTest.each([
+    [['sh', '-c', 'exit 5'], 5],
+    [['sh', '-c', 'exit 0'], 0],
+  ])('is not taken for the container, and not left to others: %j', async (argv, exitCode) => {
+    const parent = await parentOf();
+    const namespaces = {
+      create: ['mount', 'pid'],
+      enter: [{ kind: 'pid', pid: parent.process.pid }],
+    } as const;
+    for (const init of [false, true]) {
+      const plan = kit.plan(argv, {
+        namespaces: { create: [...namespaces.create], enter: [...namespaces.enter] },
+        init,
+      });
+      const nested = await kit.fork(plan, steps);
+      await nested.release();
+      expect(await nested.end()).toMatchObject({ exitCode });
+    }
+    // It would wait for whoever is in its pid namespace and not reaped.
+    expect(processesOf(parent)).toEqual([parent.process.pid]);
+    await parent.process.destroy();
   });
 });
 

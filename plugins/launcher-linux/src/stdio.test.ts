@@ -33,7 +33,7 @@ afterEach(() => rmSync(sandbox, { recursive: true }));
 
 // The real one needs root: rules.kernel.test.ts.
 const input = { open: () => openSync('/dev/null', 'r') } as NullInput;
-const open = () => sandboxStdio({ sandbox } as Container, undefined, input);
+const open = () => sandboxStdio({ id: 'web', sandbox } as Container, undefined, input);
 const openDescriptors = () => readdirSync('/proc/self/fd').length;
 
 describe('the files of a sandbox', () => {
@@ -129,7 +129,8 @@ describe('F8: the sandbox of a nested container lies in a tree that its parent w
     symlinkSync(place === 'containers' ? host() : join(host(), 'job'), path);
     const before = openDescriptors();
     // As it would be by its path.
-    for (const fd of sandboxStdio({ sandbox: nested().sandbox } as Container, undefined, input).owned)
+    for (const fd of sandboxStdio({ id: 'web', sandbox: nested().sandbox } as Container, undefined, input)
+      .owned)
       closeSync(fd);
     expect(readdirSync(join(host(), 'job'))).toEqual(['stderr', 'stdout']);
     for (const name of ['stderr', 'stdout']) rmSync(join(host(), 'job', name));

@@ -2,7 +2,7 @@ import { closeSync, constants, fchownSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno } from '@caisson/linux';
 import { fcntl, openDirectory, openDirectoryBeneath } from '@caisson/linux/syscalls';
-import type { Container, ResolvedUser } from '@caisson/plugin-sdk';
+import { type Container, parentOf, type ResolvedUser } from '@caisson/plugin-sdk';
 import { errors } from './errors.js';
 import type { NullInput } from './null-input.js';
 
@@ -34,8 +34,8 @@ export function sandboxStdio(container: Container, user: ResolvedUser | undefine
 }
 
 /** That of a nested container lies in a tree that its parent writes: no link in it is followed (threat model F8). */
-function holdSandbox({ id, sandbox, parentId }: Container): { readonly path: string; close(): void } {
-  if (parentId === undefined) return { path: sandbox, close() {} };
+function holdSandbox({ id, sandbox }: Container): { readonly path: string; close(): void } {
+  if (parentOf(id) === undefined) return { path: sandbox, close() {} };
   // containers/<name> for each level below the outermost one, whose own sandbox no container can put in another place.
   const depth = 2 * (id.split('.').length - 1);
   const parts = sandbox.split('/');

@@ -3,7 +3,7 @@ import type { LaunchPlanData } from '@caisson/plugin-sdk';
 import { DESCRIPTOR, FIRST_EXTRA, type LaunchTable } from '../launch-table.js';
 import type { PipeEnds } from '../pipes.js';
 import type { LaunchStep } from '../step.js';
-import { DOOR_SIGNAL } from './enter-pid-namespace.js';
+import { DOOR_SIGNAL, makesPidNamespace } from './enter-pid-namespace.js';
 import { entersPidNamespace } from './join-namespaces.js';
 import { restoreAffinityOf } from './restore-affinity.js';
 
@@ -35,7 +35,7 @@ export const supervise: LaunchStep = {
     // The agent's working directory would keep its filesystem busy.
     table.call('chdir', [table.string('/')]);
     if (entersPidNamespace(plan)) waitForJoiner(container, table);
-    waitForEnd(entersPidNamespace(plan) ? undefined : container, table);
+    waitForEnd(entersPidNamespace(plan) ? undefined : container, makesPidNamespace(plan), table);
   },
 };
 
@@ -55,7 +55,7 @@ export const heldPipes = (table: LaunchTable): PipeEnds => ({
  * Waits, and tells whether the command was executed: execve(2) resets the termination signal to SIGCHLD, and a child
  * without it is found by wait4(2) with __WCLONE alone. A pipe that closes could be a death as well as an exec (N11).
  */
-function waitForEnd(pid: ResultReference | undefined, table: LaunchTable): void {
+function waitForEnd(pid: ResultReference | undefined, hasDoor: boolean, table: LaunchTable): void {
   const [again, executed] = [new Label('wait again'), new Label('executed')];
   const info = table.memory(INFO_BYTES);
   const [kind, id] = pid ? [P_PID, pid] : [P_ALL, 0];
@@ -65,16 +65,16 @@ function waitForEnd(pid: ResultReference | undefined, table: LaunchTable): void 
   const early = statusMemory(ENDED.beforeExec, table);
   const wait = [pid ?? -1, early, __WCLONE | WNOHANG, 0];
   const found = table.call('wait4', wait, { tolerate: ['ECHILD'], orElse: executed });
-  if (!pid) {
+  if (hasDoor) {
     // It was executed, and the door that made its pid namespace is still there; or the door is what has ended.
     table.jumpIfEqual(found, 0, executed);
     table.jumpIfEqual(table.compute(table.valueAt(early), { mask: 0xffff }), DOOR_SIGNAL, again);
   }
-  leave(early, table);
+  leave(early, table, hasDoor);
   table.place(executed);
   const status = statusMemory(ENDED.executed, table);
   table.call('wait4', [pid ?? -1, status, 0, 0]);
-  leave(status, table);
+  leave(status, table, hasDoor);
 }
 
 /** What the status file will hold, but for the wait status, which wait4(2) puts into its first four bytes. */
@@ -85,8 +85,10 @@ function statusMemory(how: number, table: LaunchTable): DataPointer {
 }
 
 /** In one write: killed between two, a supervisor would leave half a status. */
-function leave(status: DataPointer, table: LaunchTable): void {
+function leave(status: DataPointer, table: LaunchTable, hasDoor = false): void {
   table.call('pwrite64', [DESCRIPTOR.status, status, STATUS_BYTES, 0], { expect: STATUS_BYTES });
+  // A container may be over before its door is. Nobody else would reap that, and the parent's pid namespace could not end.
+  if (hasDoor) table.call('wait4', [-1, 0, __WALL, 0], { tolerate: ['ECHILD', 'EINTR'] });
   table.call('exit_group', [0]);
 }
 
