@@ -26,13 +26,13 @@ afterAll(() => cgroups.close());
 /** A controller of each version, as far as this host has them. */
 const version1 = ['pids', 'memory', 'cpu'].find((name) => cgroups.find(name)?.version === 1);
 const version2 = ['pids', 'memory', 'cpu', 'hugetlb'].find((name) => cgroups.find(name)?.version === 2);
-const having = (version: number, controller: string | undefined) =>
-  needs(test, {
-    root: true,
-    host: () => (controller ? undefined : `no controller of cgroup version ${version} is mounted`),
-  });
-const v1Test = having(1, version1);
-const v2Test = having(2, version2);
+/** What is true of both versions is tried on the first, where there is one. */
+const usual = version1 ?? version2;
+const having = (what: string, controller: string | undefined) =>
+  needs(test, { root: true, host: () => (controller ? undefined : `no controller${what} is mounted`) });
+const v1Test = having(' of cgroup version 1', version1);
+const v2Test = having(' of cgroup version 2', version2);
+const cgroupTest = having('', usual);
 
 const users: ContainerCgroups[] = [];
 const store = new Map<string, unknown>();
@@ -112,19 +112,22 @@ describe('the cgroups of a container', () => {
     await own.remove(container('never-seen'));
   });
 
-  v1Test('two isolators that share a hierarchy share the cgroup, and each removes what is left', async () => {
-    const [one, two] = [groups(version1!), groups(version1!, { delegate: false })];
-    const web = container('web');
-    one.create(web);
-    two.create(web);
-    expect(String(two.cgroup(web))).toBe(String(one.cgroup(web)));
-    await two.remove(web);
-    await one.remove(web);
-    expect(at(version1!, ROOT).exists()).toBe(false);
-  });
+  cgroupTest(
+    'two isolators that share a hierarchy share the cgroup, and each removes what is left',
+    async () => {
+      const [one, two] = [groups(usual!), groups(usual!, { delegate: false })];
+      const web = container('web');
+      one.create(web);
+      two.create(web);
+      expect(String(two.cgroup(web))).toBe(String(one.cgroup(web)));
+      await two.remove(web);
+      await one.remove(web);
+      expect(at(usual!, ROOT).exists()).toBe(false);
+    },
+  );
 
-  v1Test('that of another agent is neither taken nor removed, nor are its processes ended', async () => {
-    const [ours, theirs] = [groups(version1!), groups(version1!)];
+  cgroupTest('that of another agent is neither taken nor removed, nor are its processes ended', async () => {
+    const [ours, theirs] = [groups(usual!), groups(usual!)];
     const [web, other] = [container('web'), container('web', FOREIGN)];
     theirs.create(other);
     const pid = await sleeper();
@@ -137,80 +140,83 @@ describe('the cgroups of a container', () => {
       }),
     );
     await ours.remove(web);
-    expect(theirs.cgroup(other).pids()).toEqual([pid]);
+    expect(theirs.cgroup(other).allPids()).toEqual([pid]);
   });
 
-  v1Test('that of processes which nobody has marked is neither taken nor removed', async () => {
-    const own = groups(version1!);
-    at(version1!, `${ROOT}/web`).create();
+  cgroupTest('that of processes which nobody has marked is neither taken nor removed', async () => {
+    const own = groups(usual!);
+    at(usual!, `${ROOT}/web`).create();
     const pid = await sleeper();
-    at(version1!, `${ROOT}/web`).add(pid);
+    at(usual!, `${ROOT}/web`).add(pid);
     expect(() => own.create(container('web'))).toThrow(`that are not its own are in it (${pid})`);
     await own.remove(container('web'));
-    expect(at(version1!, `${ROOT}/web`).pids()).toEqual([pid]);
+    expect(at(usual!, `${ROOT}/web`).allPids()).toEqual([pid]);
   });
 
-  v1Test('a control file of the kernel is no cgroup', async () => {
+  v1Test('version 1: a control file of the kernel is no cgroup', async () => {
     const own = groups(version1!);
     expect(() => own.create(container('tasks'))).toThrow(expect.objectContaining({ code: 'CGROUP_TAKEN' }));
     await own.remove(container('tasks'));
     expect(at(version1!, ROOT).exists()).toBe(false);
   });
 
-  v1Test('one that a launch which was cut off has left is taken', async () => {
-    const own = groups(version1!);
-    at(version1!, `${ROOT}/web`).create();
+  cgroupTest('one that a launch which was cut off has left is taken', async () => {
+    const own = groups(usual!);
+    at(usual!, `${ROOT}/web`).create();
     own.create(container('web'));
     expect(readMark(own.cgroup(container('web')))).toBe(container('web').runtimeDirectory);
     await own.remove(container('web'));
     await own.remove(container('web'));
   });
 
-  v1Test.each(['the root', 'the container'])(
+  cgroupTest.each(['the root', 'the container'])(
     'nothing is left of a launch that was cut off after it made %s',
     async (what) => {
-      groups(version1!).create(container('web'));
+      groups(usual!).create(container('web'));
       const checkpoint = store.get('web');
-      await groups(version1!).remove(container('web'));
+      await groups(usual!).remove(container('web'));
       // As SIGKILL between mkdir and setxattr leaves it.
       store.set('web', checkpoint);
-      at(version1!, what === 'the root' ? ROOT : `${ROOT}/web`).create();
-      await groups(version1!).remove(container('web'));
-      expect(at(version1!, ROOT).exists()).toBe(false);
+      at(usual!, what === 'the root' ? ROOT : `${ROOT}/web`).create();
+      await groups(usual!).remove(container('web'));
+      expect(at(usual!, ROOT).exists()).toBe(false);
     },
   );
 
-  v1Test('a root that somebody else has made stays', async () => {
-    const own = groups(version1!);
-    at(version1!, ROOT).create();
+  cgroupTest('a root that somebody else has made stays', async () => {
+    const own = groups(usual!);
+    at(usual!, ROOT).create();
     own.create(container('web'));
     await own.remove(container('web'));
     await own.remove(container('web'));
-    expect(at(version1!, ROOT).exists()).toBe(true);
-    expect(readMark(at(version1!, ROOT))).toBeUndefined();
+    expect(at(usual!, ROOT).exists()).toBe(true);
+    expect(readMark(at(usual!, ROOT))).toBeUndefined();
   });
 
-  v1Test('the root stays while another container is below it', async () => {
-    const own = groups(version1!, { root: `${ROOT}/a` });
+  cgroupTest('the root stays while another container is below it', async () => {
+    const own = groups(usual!, { root: `${ROOT}/a` });
     own.create(container('web'));
     own.create(container('web2'));
     await own.remove(container('web'));
     expect(own.missing(container('web2'))).toEqual([]);
     await own.remove(container('web2'));
-    expect(at(version1!, ROOT).exists()).toBe(false);
+    expect(at(usual!, ROOT).exists()).toBe(false);
   });
 
-  v1Test('a container keeps the root that it was launched with, and so do those nested in it', async () => {
-    const [web, nested] = [container('web'), container('web.a', OWN)];
-    groups(version1!).create(web);
-    const later = groups(version1!, { root: `${ROOT}-2` });
-    expect(later.cgroup(web).path).toBe(`${ROOT}/web`);
-    later.create(nested);
-    expect(later.cgroup(nested).path).toBe(`${ROOT}/web/mesos/a`);
-    await later.remove(nested);
-    await later.remove(web);
-    expect(at(version1!, ROOT).exists()).toBe(false);
-  });
+  cgroupTest(
+    'a container keeps the root that it was launched with, and so do those nested in it',
+    async () => {
+      const [web, nested] = [container('web'), container('web.a', OWN)];
+      groups(usual!).create(web);
+      const later = groups(usual!, { root: `${ROOT}-2` });
+      expect(later.cgroup(web).path).toBe(`${ROOT}/web`);
+      later.create(nested);
+      expect(later.cgroup(nested).path).toBe(`${ROOT}/web/mesos/a`);
+      await later.remove(nested);
+      await later.remove(web);
+      expect(at(usual!, ROOT).exists()).toBe(false);
+    },
+  );
 
   v1Test('version 1: a nested container is in the cgroup of the nearest one that has its own', async () => {
     const own = groups(version1!);
@@ -233,8 +239,8 @@ describe('the cgroups of a container', () => {
     await own.remove(web);
   });
 
-  v1Test('only one directly below an outermost container has its own', () => {
-    const own = groups(version1!);
+  cgroupTest('only one directly below an outermost container has its own', () => {
+    const own = groups(usual!);
     expect(() => own.create(container('a.b.c', OWN))).toThrow(
       expect.objectContaining({ code: 'CGROUP_NESTED_TOO_DEEP', kind: 'invalid' }),
     );
@@ -272,13 +278,13 @@ describe('the cgroups of a container', () => {
       hierarchy.cgroup('').write('cgroup.subtree_control', `-${version2}`);
   });
 
-  v1Test('entering says that the process has ended', async () => {
-    const own = groups(version1!);
+  cgroupTest('entering says that the process has ended', async () => {
+    const own = groups(usual!);
     own.create(container('web'));
     await expect(own.enter(container('web'), 0x7ffffffe)).rejects.toMatchObject({ code: 'ESRCH' });
   });
 
-  v1Test('a controller that the kernel does not have is named', () => {
+  cgroupTest('a controller that the kernel does not have is named', () => {
     expect(() => groups('no-such').hierarchy()).toThrow(
       expect.objectContaining({
         code: 'CGROUP_UNAVAILABLE',
@@ -289,8 +295,8 @@ describe('the cgroups of a container', () => {
     );
   });
 
-  v1Test('one holder of the lock at a time, the next when it has done', async () => {
-    const hierarchy = cgroups.find(version1!) as Hierarchy;
+  cgroupTest('one holder of the lock at a time, the next when it has done', async () => {
+    const hierarchy = cgroups.find(usual!) as Hierarchy;
     const nested = await withLock(hierarchy, () => withLock(hierarchy, () => 'in', { timeoutMs: 30 }));
     expect(nested).toBe('in');
     const locked = await new Promise<string>((resolve) => {
@@ -303,8 +309,8 @@ describe('the cgroups of a container', () => {
     expect(locked).toBe('CGROUP_LOCKED');
   });
 
-  v1Test('a mark is text of any length that a path has, and is replaced', () => {
-    const cgroup = at(version1!, ROOT);
+  cgroupTest('a mark is text of any length that a path has, and is replaced', () => {
+    const cgroup = at(usual!, ROOT);
     expect(readMark(cgroup)).toBeUndefined();
     cgroup.create();
     for (const mark of ['x'.repeat(1000), '/run/ünïcode']) {
