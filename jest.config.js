@@ -1,3 +1,6 @@
+/** How much slower this machine is than those for which the limits are: an emulated one is (test/vm). */
+const slowness = Number(process.env.TEST_SLOWNESS ?? 1);
+
 /**
  * Tests run on the compiled files (tsc -b), one file at a time: kernel tests share one machine.
  * The condition `failpoints` picks each package's dist/ build, where failpoints are compiled in.
@@ -8,12 +11,12 @@ export default {
   testMatch: [
     '<rootDir>/{plugin-sdk,linux,core,agent,test}/dist/**/*.test.js',
     '<rootDir>/plugins/*/dist/**/*.test.js',
-    '<rootDir>/scripts/*.test.js',
+    '<rootDir>/{scripts,test/vm}/*.test.js',
   ],
   transform: {},
   maxWorkers: 1,
   workerIdleMemoryLimit: '768MB',
-  testTimeout: 60_000,
+  testTimeout: 60_000 * slowness,
   modulePathIgnorePatterns: ['<rootDir>/.*/bundle/'],
   reporters: ['default', '<rootDir>/test/jest/closing-line-reporter.js'],
 };
