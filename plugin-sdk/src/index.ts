@@ -3,6 +3,7 @@ import './zod-settings.js';
 
 export { Container as InjectionContainer, ContainerModule, inject, injectable, optional } from 'inversify';
 export { z } from 'zod';
+export { type HeldDirectory, holdBeneath } from './beneath.js';
 export * from './cgroup-options.js';
 export * from './container.js';
 export * from './container-config.js';
@@ -13,6 +14,8 @@ export * from './hooks/index.js';
 export type { Isolator } from './isolator.js';
 export type * from './launcher.js';
 export * from './persistent-volume.js';
+export { changePersistentVolumes, type VolumeChange } from './persistent-volume-change.js';
+export * from './persistent-volume-use.js';
 export { planErrors } from './plan/errors.js';
 export * from './plan/launch-plan.js';
 export * from './plan/mount.js';

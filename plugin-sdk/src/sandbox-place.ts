@@ -1,4 +1,5 @@
 import { join, relative } from 'node:path';
+import { type HeldDirectory, holdBeneath } from './beneath.js';
 import type { Container } from './container.js';
 import { rootOf } from './container-id.js';
 import type { LaunchPlan } from './plan/launch-plan.js';
@@ -17,8 +18,14 @@ export function placeInSandbox(
   path = '',
 ): SandboxPlace {
   const base = join(workDir, 'containers', rootOf(id));
+  // One that lies elsewhere is whoever's who made it.
+  if (!sandbox.startsWith(`${base}/`)) return { base: sandbox, below: join('.', path) };
   return { base, below: join(relative(base, sandbox), path) };
 }
+
+/** A sandbox, by descriptor. */
+export const holdSandbox = (workDir: string, { sandbox }: Pick<Container, 'sandbox'>): HeldDirectory =>
+  holdBeneath(workDir, relative(workDir, sandbox).split('/'));
 
 /** Where the container finds its sandbox: what a filesystem isolator has said. */
 export const sandboxInside = ({ sandbox }: Pick<Container, 'sandbox'>, { data }: LaunchPlan): string =>

@@ -5,9 +5,9 @@
  */
 import { chownSync } from 'node:fs';
 import { basename, dirname, relative } from 'node:path';
-import { messageOf, type ResolvedUser } from '@caisson/plugin-sdk';
+import { type HeldDirectory, holdBeneath, messageOf, type ResolvedUser } from '@caisson/plugin-sdk';
 import { coreErrors } from '../errors.js';
-import { type HeldDirectory, holdBeneath } from './beneath.js';
+
 import { makeDirectory, type Place } from './place.js';
 import { removeTree } from './remove-tree.js';
 

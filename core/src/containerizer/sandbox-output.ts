@@ -1,8 +1,7 @@
 import { closeSync, constants, fchownSync, fstatSync, openSync } from 'node:fs';
 import { relative } from 'node:path';
-import type { Container, ResolvedUser } from '@caisson/plugin-sdk';
+import { type Container, type HeldDirectory, holdBeneath, type ResolvedUser } from '@caisson/plugin-sdk';
 import { coreErrors } from '../errors.js';
-import { type HeldDirectory, holdBeneath } from './beneath.js';
 import type { Place } from './place.js';
 
 const { O_WRONLY, O_CREAT, O_APPEND, O_NOFOLLOW, O_NONBLOCK } = constants;

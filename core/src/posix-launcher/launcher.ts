@@ -17,6 +17,7 @@ import {
   type ContainerConfig,
   type ContainerProcess,
   HostEnvironment,
+  holdSandbox,
   inject,
   injectable,
   type Launcher,
@@ -35,7 +36,6 @@ import { adoptProcess } from './adopt.js';
 import { DeathWatch } from './death-watch.js';
 import { gateScript, parseReport, SETUP_FAILED } from './gate-script.js';
 import { PosixProcess } from './posix-process.js';
-import { holdSandbox } from './stdio.js';
 import { requireSupportedConfig, requireSupportedPlan } from './unsupported.js';
 import { resolveUser } from './users.js';
 

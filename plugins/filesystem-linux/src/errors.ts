@@ -34,4 +34,29 @@ export const errors = defineErrors({
       `container ${id} cannot enter the mount namespace of its parent ${parentId}: no process of it is running`,
     hint: () => 'launch the parent again',
   },
+  CONTAINER_GONE: {
+    kind: 'conflict',
+    message: (id: string) => `container ${id}: its volumes cannot be changed: no process of it is running`,
+  },
+  VOLUME_PLACE_TAKEN: {
+    kind: 'conflict',
+    message: (id: string, name: string) =>
+      `container ${id}: no persistent volume can be at ${JSON.stringify(name)}: the container has something there`,
+    hint: () => 'have the container remove it, or give the volume another name',
+  },
+  VOLUME_BUSY: {
+    kind: 'conflict',
+    message: (id: string, name: string) =>
+      `container ${id}: the persistent volume at ${JSON.stringify(name)} is in use: umount2: EBUSY`,
+    hint: () => 'have its programs close their files there, and leave the directory; then try again',
+  },
+  VOLUME_NOT_MOUNTED: {
+    kind: 'failed',
+    message: (id: string, name: string, call: string, errno: string | undefined) =>
+      `container ${id}: persistent volume at ${JSON.stringify(name)}: ${call}: ${errno}`,
+    hint: (_id: string, _name: string, _call: string, errno: string | undefined) =>
+      errno === 'ELOOP' || errno === 'ENOENT' || errno === 'ENOTDIR'
+        ? 'the container has put something else in the place of its sandbox, or of the mount point in it'
+        : undefined,
+  },
 });

@@ -19,6 +19,7 @@ export default definePlugin({
         host: whyUnsupported,
       },
       supportsNesting: true,
+      volumes: ['PERSISTENT'],
     },
   ],
 });

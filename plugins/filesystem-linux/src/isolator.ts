@@ -1,9 +1,11 @@
 /**
  * filesystem/linux: a mount namespace per container, and, if the container asks for one, a directory of the host as its
- * root filesystem with /proc, /sys, /dev and the sandbox in it. Nothing is mounted or made on the host: all of it is
- * plan, so there is nothing to undo.
+ * root filesystem with /proc, /sys, /dev and the sandbox in it. Persistent volumes are mounted in the sandbox, and come and go
+ * while the container runs. Nothing is mounted on the host: all of it is plan, or in the container's namespace, so there is
+ * nothing to undo.
  *
- * Throws  ROOTFS_INVALID, ROOTFS_HOLDS_STATE, ROOTFS_REACHABLE, DEBUG_ROOTFS, PARENT_NOT_RUNNING (errors.ts)
+ * Throws  ROOTFS_INVALID, ROOTFS_HOLDS_STATE, ROOTFS_REACHABLE, DEBUG_ROOTFS, PARENT_NOT_RUNNING, CONTAINER_GONE, VOLUME_* (errors.ts);
+ *         VOLUME_UNAVAILABLE, VOLUME_IN_USE, VOLUME_PLACE_INVALID (of the SDK)
  * Source  mount_namespaces(7), pivot_root(2)
  */
 import {
@@ -24,19 +26,31 @@ import { protectHostSys, protectKernelPaths } from './kernel-paths.js';
 import type { FilesystemLinuxOptions } from './options.js';
 import { isReachableByOthers, resolveRootFilesystem } from './root-filesystem.js';
 import { SHARED_MEMORY, SYSTEM_MOUNTS } from './system-mounts.js';
+import { VolumeMounts } from './volume-mounts.js';
 
 @injectable()
 export class FilesystemLinuxIsolator implements Isolator {
   readonly #warned = new Set<string>();
+  readonly #volumes: VolumeMounts;
 
   constructor(
     @inject(IsolatorOptions) private readonly options: FilesystemLinuxOptions,
     @inject(HostEnvironment) private readonly host: HostEnvironment,
     @inject(Logger) private readonly log: Logger,
-  ) {}
+  ) {
+    this.#volumes = new VolumeMounts(host, log);
+  }
 
   apply(hooks: ContainerizerHooks): void {
-    hooks.prepare.tapPromise('filesystem/linux', async (container, plan) => this.#prepare(container, plan));
+    const name = 'filesystem/linux';
+    const volumes = this.#volumes;
+    hooks.recover.tapPromise(name, async ({ containers }) => {
+      for (const each of containers) volumes.takeUp(each);
+    });
+    hooks.prepare.tapPromise(name, async (container, plan) => this.#prepare(container, plan));
+    hooks.isolate.tapPromise(name, async (container, pid) => volumes.remember(container, pid));
+    hooks.update.tapPromise(name, (container, resources) => volumes.update(container, resources));
+    hooks.cleanup.tapPromise(name, async ({ id }) => volumes.forget(id));
   }
 
   #prepare(container: Container, plan: LaunchPlan): void {
@@ -54,6 +68,7 @@ export class FilesystemLinuxIsolator implements Isolator {
     if (rootfs !== undefined) this.#changeRoot(container, rootfs, plan);
     else if (container.parentId !== undefined) this.#shareParentsTree(container, container.parentId, plan);
     else this.#shareHostsTree(container, plan);
+    this.#volumes.plan(container, plan);
   }
 
   /** What its parent sees, with mounts of its own on it. Without, the files of the host would be those of a container. */

@@ -1,7 +1,8 @@
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { type Container, createHooks, LaunchPlan } from '@caisson/plugin-sdk';
+import { createHooks, LaunchPlan } from '@caisson/plugin-sdk';
+import { fakeContainer } from '@caisson/plugin-sdk/testing';
 import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { FilesystemLinuxIsolator } from './isolator.js';
 import { isReachableByOthers } from './root-filesystem.js';
@@ -29,12 +30,7 @@ afterEach(() => rmSync(directory, { recursive: true }));
 async function launch(isolator: FilesystemLinuxIsolator): Promise<void> {
   const hooks = createHooks();
   isolator.apply(hooks);
-  const container = {
-    id: 'web',
-    config: { argv: ['true'], rootfs },
-    sandbox: '/sandbox',
-  } as unknown as Container;
-  await hooks.prepare.promise(container, new LaunchPlan({ argv: ['true'] }));
+  await hooks.prepare.promise(fakeContainer({ config: { rootfs } }), new LaunchPlan({ argv: ['true'] }));
 }
 
 function isolatorThat(reachableRootfs: 'warn' | 'refuse') {

@@ -13,6 +13,7 @@ export default definePlugin({
       requires: { conflicts: ['filesystem/*'] },
       // Mesos leaves nested containers out, and what they ask for is then ignored without a word: here it is refused.
       supportsNesting: true,
+      volumes: ['PERSISTENT'],
     },
   ],
 });

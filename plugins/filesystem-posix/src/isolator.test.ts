@@ -1,8 +1,15 @@
 import { type Container, type ContainerConfig, createHooks, LaunchPlan } from '@caisson/plugin-sdk';
-import { describeIsolatorContract, fakeContainer } from '@caisson/plugin-sdk/testing';
+import { describeIsolatorContract, fakeContainer, RecordingLogger } from '@caisson/plugin-sdk/testing';
 import { describe, expect, test } from '@jest/globals';
 import plugin, { errors } from './index.js';
 import { FilesystemPosixIsolator } from './isolator.js';
+
+const HOST = {
+  workDir: '/var/lib/caisson',
+  runtimeDir: '/run/caisson',
+  isolation: ['filesystem/posix'],
+  launcher: 'posix',
+};
 
 const container = (config: Partial<ContainerConfig> = {}, more: Partial<Omit<Container, 'config'>> = {}) =>
   fakeContainer({ ...more, config });
@@ -11,7 +18,7 @@ describeIsolatorContract({ plugin });
 
 async function planFor(of: Container, start: Partial<LaunchPlan['data']> = {}): Promise<LaunchPlan['data']> {
   const hooks = createHooks();
-  new FilesystemPosixIsolator().apply(hooks);
+  new FilesystemPosixIsolator(HOST, new RecordingLogger()).apply(hooks);
   const plan = new LaunchPlan({ argv: ['true'], ...start });
   await hooks.prepare.promise(of, plan);
   return plan.data;

@@ -30,15 +30,10 @@ beforeEach(() => {
   place = new TemporaryHost();
   directory = mkdtempSync(join(place.directory, 'host-'));
   for (const name of ['tmp', 'tmpfoo', 'srv', 'srv/deep']) mkdirSync(join(directory, name));
-  isolator = restarted();
+  const { workDir, runtimeDir } = place;
+  isolator = new StartedIsolator({ plugin, environment: { workDir, runtimeDir } });
 });
 afterEach(() => place.remove());
-
-/** As after a restart of the agent. */
-function restarted(): StartedIsolator {
-  const { workDir, runtimeDir } = place;
-  return new StartedIsolator({ plugin, environment: { workDir, runtimeDir } });
-}
 
 const dir = (name: string) => join(directory, name);
 const make = (config: Partial<ContainerConfig>, more: Partial<Omit<Container, 'config'>> = {}) =>
@@ -166,46 +161,54 @@ describe('is refused', () => {
 
 describe('nested', () => {
   const volumes = () => [at(dir('tmp'), own('.private/tmp'))];
-  const nested = { id: 'web.job', parentId: 'web', parentPid: process.pid };
+  const nestedIn = (parent: Container, more: Partial<Omit<Container, 'config'>> = {}) => ({
+    id: `${parent.id}.job`,
+    parentId: parent.id,
+    parent,
+    parentPid: process.pid,
+    ...more,
+  });
+  const ENTERED = [{ kind: 'mount', pid: process.pid }];
 
-  test('sees what its parent sees, and its own in place of it', async () => {
-    await isolator.prepare(make({ volumes: volumes() }));
-    expect(await mountsFor([], nested)).toEqual([
-      [dir('tmp'), expect.objectContaining({ below: 'sandbox/.private/tmp' })],
-    ]);
-    expect(await mountsFor([at(dir('tmp'), own('mine'))], { ...nested, id: 'web.own' })).toEqual([
-      [dir('tmp'), expect.objectContaining({ below: 'sandbox/containers/own/mine' })],
+  test('sees what its parent sees, and its own volumes on that', async () => {
+    const parent = make({ volumes: volumes() });
+    const { data } = await isolator.prepare(make({}, nestedIn(parent)));
+    expect(data).toMatchObject({ namespaces: { create: ['mount'], enter: ENTERED }, mounts: [] });
+    expect(await mountsFor(volumes(), nestedIn(parent))).toEqual([
+      [dir('tmp'), expect.objectContaining({ below: 'sandbox/containers/job/.private/tmp' })],
     ]);
   });
 
-  test('also after a restart of the agent', async () => {
-    const parent = make({ volumes: volumes() });
-    await isolator.prepare(parent);
-    isolator = restarted();
-    await isolator.call('recover', { containers: [parent], orphans: [] });
-    expect(await mountsFor([], nested)).toHaveLength(1);
+  test('also when it is not the parent itself that has the volume', async () => {
+    const outer = make({ volumes: volumes() });
+    const parent = make({}, nestedIn(outer));
+    const { data } = await isolator.prepare(make({}, nestedIn(parent)));
+    expect(data.namespaces.enter).toEqual(ENTERED);
+  });
+
+  test('in a parent that sees the host: a namespace only for volumes of its own', async () => {
+    const parent = make({});
+    const without = await isolator.prepare(make({}, nestedIn(parent)));
+    expect(without.data.namespaces).toEqual({ create: [], enter: [] });
+    const having = await isolator.prepare(make({ volumes: volumes() }, nestedIn(parent)));
+    expect(having.data.namespaces).toEqual({ create: ['mount'], enter: [] });
   });
 
   test("shares a directory of its parent's sandbox", async () => {
-    await isolator.prepare(make({}));
     const source: Volume['source'] = { type: 'SANDBOX_PATH', of: 'PARENT', path: 'shared' };
-    expect(await mountsFor([at(dir('tmp'), source)], nested)).toEqual([
+    expect(await mountsFor([at(dir('tmp'), source)], nestedIn(make({})))).toEqual([
       [dir('tmp'), expect.objectContaining({ below: 'sandbox/shared' })],
     ]);
   });
 
   test('DEBUG: in the mount namespace of its parent, where that has one', async () => {
-    await isolator.prepare(make({ volumes: volumes() }));
-    const debug = { ...nested, id: 'web.look', class: 'DEBUG' as const };
-    expect((await isolator.prepare(make({}, debug))).data.namespaces).toEqual({
-      create: [],
-      enter: [{ kind: 'mount', pid: process.pid }],
-    });
-    await isolator.prepare(make({}, { id: 'plain' }));
-    const other = { ...debug, id: 'plain.look', parentId: 'plain' };
-    expect((await isolator.prepare(make({}, other))).data.namespaces.enter).toEqual([]);
-    await expect(isolator.prepare(make({}, { ...debug, parentPid: undefined }))).rejects.toMatchObject({
-      code: 'PARENT_NOT_RUNNING',
-    });
+    const parent = make({ volumes: volumes() });
+    const debug = { class: 'DEBUG' as const };
+    const { data } = await isolator.prepare(make({}, nestedIn(parent, debug)));
+    expect(data.namespaces).toEqual({ create: [], enter: ENTERED });
+    const other = await isolator.prepare(make({}, nestedIn(make({}), debug)));
+    expect(other.data.namespaces.enter).toEqual([]);
+    const gone = isolator.prepare(make({}, nestedIn(parent, { ...debug, parentPid: undefined })));
+    await expect(gone).rejects.toMatchObject({ code: 'PARENT_NOT_RUNNING' });
   });
 });

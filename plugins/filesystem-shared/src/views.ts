@@ -12,9 +12,6 @@ import {
 } from '@caisson/plugin-sdk';
 import { errors } from './errors.js';
 
-/** What of a container its volumes need. */
-export type Owner = Pick<Container, 'id' | 'parentId' | 'sandbox' | 'config'>;
-
 /** A directory, or a file, that a container sees in place of one of the host. */
 export interface View {
   /** On the host, without links. */
@@ -28,24 +25,22 @@ export interface View {
 
 const depth = ({ target }: View): number => target.split('/').length;
 
-/** Own ones in place of inherited ones; outer ones first, or they would hide those within. */
-export const withOwn = (inherited: readonly View[], own: readonly View[]): View[] =>
-  [...new Map([...inherited, ...own].map((view) => [view.target, view])).values()].sort(
-    (one, other) => depth(one) - depth(other),
-  );
+/** Outer ones first, or they would hide those within. */
+export const outerFirst = (views: readonly View[]): View[] =>
+  [...views].sort((one, other) => depth(one) - depth(other));
 
 /**
- * @param make  the directory in the sandbox, where it is missing
+ * What a volume shows. A directory in a sandbox is made where it is missing.
+ *
  * @throws VOLUME_TARGET_INVALID, VOLUME_HIDES_SANDBOX, VOLUME_SOURCE_INVALID
  */
-export function ownView(
+export function viewOf(
   host: HostEnvironment,
-  container: Owner,
-  parent: Owner | undefined,
+  container: Container,
   { containerPath, mode, source }: Volume,
-  { make }: { readonly make: boolean },
 ): View {
   const { target, stat } = targetOf(container, containerPath);
+  const refused = (what: string, why: string) => errors.VOLUME_SOURCE_INVALID(container.id, what, why);
   switch (source.type) {
     case 'HOST_PATH':
       return {
@@ -55,28 +50,19 @@ export function ownView(
         propagation: source.mountPropagation,
       };
     case 'SANDBOX_PATH': {
-      const owner = source.of === 'SELF' ? container : parent;
-      if (!owner)
-        throw errors.VOLUME_SOURCE_INVALID(
-          container.id,
-          source.path,
-          'is in the sandbox of a parent: it has none',
-        );
+      const owner = source.of === 'SELF' ? container : container.parent;
+      if (!owner) throw refused(source.path, 'is in the sandbox of a parent: it has none');
       const place = placeInSandbox(host, owner, source.path);
-      if (make) makeLike(container.id, place, stat);
+      makeLike(container.id, place, stat);
       return { target, mode, source: place.base, below: place.below };
     }
     default:
-      throw errors.VOLUME_SOURCE_INVALID(
-        container.id,
-        source.type,
-        'is of a kind that filesystem/shared does not know',
-      );
+      throw refused(source.type, 'is of a kind that filesystem/shared does not know');
   }
 }
 
 /** The directory of the host that is made private: links lead where the container's own look-up would be led. */
-function targetOf({ id, sandbox }: Owner, containerPath: string): { target: string; stat: Stats } {
+function targetOf({ id, sandbox }: Container, containerPath: string): { target: string; stat: Stats } {
   const refused = (why: string) => errors.VOLUME_TARGET_INVALID(id, containerPath, why);
   if (!containerPath.startsWith('/')) throw refused('it must be an absolute path');
   let target: string;
@@ -92,7 +78,7 @@ function targetOf({ id, sandbox }: Owner, containerPath: string): { target: stri
   return { target, stat: statSync(target) };
 }
 
-function hostSource({ id }: Owner, path: string): string {
+function hostSource({ id }: Container, path: string): string {
   try {
     return realpathSync.native(path);
   } catch (error) {
