@@ -41,8 +41,8 @@ const list = async () => (await api.call('GET_CONTAINERS', { show_nested: true }
 const onDisk = (directory: string) => readdirSync(join(directory, 'containers'));
 
 describe('the agent is killed by SIGKILL', () => {
+  afterEach(tidy); // before the census
   withCensus({ directories: folder.directories, reapOrphans: true });
-  afterEach(tidy);
 
   test(
     `${KILLS} times under load, seed ${seed}: what was answered is true`,
@@ -132,8 +132,8 @@ async function tidy(): Promise<void> {
 }
 
 describe('a supervisor is killed by SIGKILL', () => {
+  afterEach(tidy); // before the census
   withCensus({ directories: folder.directories, reapOrphans: true });
-  afterEach(tidy);
 
   const launch = async (id: string, more: object = {}) => {
     const config = { argv: ['sh', '-c', 'sleep 1000 & exec sleep 1000'], ...more };

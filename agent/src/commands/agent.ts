@@ -14,6 +14,7 @@ const OWN = [
   ['--tls-cert <file>', 'TLS on TCP: the certificate, PEM'],
   ['--tls-key <file>', 'TLS on TCP: its key, PEM'],
   ['--allowed-host <list>', 'other names that TCP requests may name as Host'],
+  ['--takeover', 'follow the agent that serves now, without a request refused; it ends then'],
   ['--hostname <name>', 'the name of this host in answers'],
   ['--log-level <level>', 'trace, debug, info, warn, error or silent (default: info)'],
   ['--gc-delay <duration>', 'how long containers that ended are kept (default: 1weeks)'],
@@ -34,7 +35,7 @@ export function defineAgent(caisson: Command, done: Done): void {
   );
   for (const [flag, description] of OWN) agent.option(flag, description);
   agent.action(async (given: AgentFlags) => {
-    const { config, isolation, launcher, workDir, runtimeDir, mesosFlags, ...own } = given;
+    const { config, isolation, launcher, workDir, runtimeDir, mesosFlags, takeover, ...own } = given;
     const { file, flags } = loadOptionsOf(given);
     const { serve } = await import('@caisson/agent/server');
     done(
@@ -42,6 +43,7 @@ export function defineAgent(caisson: Command, done: Done): void {
         file,
         flags: { ...flags, ...(own as Record<string, string | boolean>) },
         environment: process.env,
+        takeover: takeover === true,
       }),
     );
   });

@@ -9,36 +9,50 @@ import { GarbageCollector } from './collect-garbage.js';
 import type { AgentContext } from './context.js';
 import { apiErrors } from './errors.js';
 import { createApp } from './http/app.js';
-import { listenOnSocket, listenOnTcp } from './listen.js';
+import { listenOnSocket, listenOnTcp, nextSocketOf, removeForsaken, type SocketFile } from './listen.js';
 import { createLog, type Levels } from './logging.js';
 import { Metrics } from './metrics/metrics.js';
 import { ServiceManager } from './notify.js';
 import { type Settings, settingsOf } from './settings/settings.js';
 import { readSettings } from './settings/sources.js';
 import { Switchboard } from './switchboard/switchboard.js';
+import { Handover } from './takeover/handover.js';
+import { askForContainers } from './takeover/predecessor.js';
+import { Successor } from './takeover/successor.js';
 
 export interface AgentOptions {
   /** `--config`. */
   readonly file?: string | undefined;
   readonly flags: NonNullable<LoadOptions['flags']>;
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** Of an agent that serves the same directories, its containers and its socket. */
+  readonly takeover?: boolean | undefined;
 }
+
+type Configuration = Awaited<ReturnType<typeof loadConfiguration>>;
+
+/** How long a client that was here before another agent took over may stay. */
+const FAREWELL_MS = 10 * 60_000;
+const LOOK_FOR_IDLE_MS = 50;
+const HOLD_OUTPUT_MS = 300;
 
 export class Agent implements AgentContext {
   readonly startTime = Date.now() / 1000;
   readonly metrics = new Metrics(this.startTime);
   readonly manager: ServiceManager;
+  readonly handover = new Handover();
   readonly #apps: FastifyInstance[] = [];
+  #remote: FastifyInstance | undefined;
   #containers: Containerizer | undefined;
   #garbage: GarbageCollector | undefined;
   #switchboard: Switchboard | undefined;
-  #removeSocket: () => void = () => {};
+  #socket: SocketFile | undefined;
 
   private constructor(
     readonly settings: Settings,
     readonly log: Logger,
     readonly levels: Levels,
-    private readonly load: () => ReturnType<typeof loadConfiguration>,
+    private readonly load: () => Promise<Configuration>,
   ) {
     this.manager = new ServiceManager(log);
   }
@@ -52,7 +66,7 @@ export class Agent implements AgentContext {
   }
 
   /** Resolves once it serves. @throws what keeps it from that; nothing is left then */
-  static async start({ file, flags, environment }: AgentOptions): Promise<Agent> {
+  static async start({ file, flags, environment, takeover = false }: AgentOptions): Promise<Agent> {
     const sources = readSettings(flags, environment);
     const load = () => loadConfiguration({ file, flags: sources.flags, environment: sources.environment });
     const configuration = await load();
@@ -60,8 +74,9 @@ export class Agent implements AgentContext {
     const { log, levels } = createLog(settings.logLevel);
     const agent = new Agent(settings, log, levels, load);
     try {
-      await agent.#listen();
-      await agent.#recover(configuration);
+      // If there is none, it is an ordinary start.
+      if (takeover && (await Successor.answers(settings.socket))) await agent.#follow(configuration);
+      else await agent.#begin(configuration);
       return agent;
     } catch (error) {
       await agent.stop();
@@ -80,11 +95,48 @@ export class Agent implements AgentContext {
     }
   }
 
+  async handOver(): Promise<void> {
+    const { socket } = this.settings;
+    await this.handover.begin({
+      socket,
+      nextSocket: nextSocketOf(socket),
+      isReplaced: () => this.#socket?.isThere === false,
+      fallSilent: () => this.#fallSilent(),
+      letGo: () => this.#letGo(),
+      takeBack: () => this.#takeBack(),
+    });
+    this.log.info({}, 'the containers are let go, to another agent');
+  }
+
+  /** After another agent took over: resolves once those who were here before have their answers. */
+  async retire(): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const farewell = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, FAREWELL_MS);
+    });
+    const servers = this.#apps.map(({ server }) => server);
+    const left = servers.map((server) => new Promise((resolve) => server.close(resolve)));
+    const look = setInterval(() => {
+      for (const server of servers) server.closeIdleConnections();
+    }, LOOK_FOR_IDLE_MS);
+    await Promise.race([farewell, Promise.all(left)]);
+    clearTimeout(timer);
+    clearInterval(look);
+    await this.#close();
+  }
+
   /** Requests under way are cut off; containers go on. */
   async stop(): Promise<void> {
     this.manager.stopping();
+    await this.#close();
+  }
+
+  async #close(): Promise<void> {
     this.#garbage?.stop();
-    this.#removeSocket();
+    if (this.#socket) {
+      this.#socket.remove();
+      await removeForsaken(this.settings.socket);
+    }
     await Promise.all(this.#apps.map((app) => app.close()));
     this.#switchboard?.close();
     await this.#containers?.close();
@@ -92,23 +144,47 @@ export class Agent implements AgentContext {
     this.levels.reset();
   }
 
-  async #listen(): Promise<void> {
-    const { socket, socketPolicy, tcp, tcpPolicy } = this.settings;
-    const local = createApp(this, { policy: socketPolicy });
+  async #begin(configuration: Configuration): Promise<void> {
+    await this.#listen(this.settings.socket);
+    await this.#listenRemotely();
+    await this.#recover(configuration);
+    this.#serve();
+  }
+
+  /** Everything that may go wrong without the containers goes first; who asks meanwhile waits for the answer. */
+  async #follow(configuration: Configuration): Promise<void> {
+    const { socket } = this.settings;
+    const following = (async () => {
+      await this.#listen(nextSocketOf(socket));
+      await this.#recover(configuration, () => askForContainers(socket));
+      await this.#listenRemotely();
+      this.#socket!.rename(socket);
+    })();
+    this.handover.hold(following);
+    await following;
+    this.#serve();
+  }
+
+  async #listen(path: string): Promise<void> {
+    const local = createApp(this, { policy: this.settings.socketPolicy });
     this.#apps.push(local);
-    this.#removeSocket = await listenOnSocket(local, socket);
-    this.log.info({ socket }, 'listening');
+    this.#socket = await listenOnSocket(local, path);
+    this.log.info({ socket: path }, 'listening');
+  }
+
+  async #listenRemotely(): Promise<void> {
+    const { tcp, tcpPolicy } = this.settings;
     if (!tcp) return;
     const tls = tcp.tls && { cert: readPem(tcp.tls.cert), key: readPem(tcp.tls.key) };
-    const remote = createApp(this, { policy: tcpPolicy, allowedHosts: tcp.allowedHosts, tls });
-    this.#apps.push(remote);
-    const address = await listenOnTcp(remote, tcp);
+    this.#remote ??= createApp(this, { policy: tcpPolicy, allowedHosts: tcp.allowedHosts, tls });
+    if (!this.#apps.includes(this.#remote)) this.#apps.push(this.#remote);
+    const address = await listenOnTcp(this.#remote, tcp);
     this.log.info({ address, tls: tls !== undefined }, 'listening');
   }
 
-  async #recover(configuration: Awaited<ReturnType<typeof loadConfiguration>>): Promise<void> {
+  async #recover(configuration: Configuration, beforeClaim?: () => Promise<void>): Promise<void> {
     const began = performance.now();
-    const containers = await Containerizer.create(configuration, { log: this.log });
+    const containers = await Containerizer.create(configuration, { log: this.log, beforeClaim });
     const seconds = (performance.now() - began) / 1000;
     this.metrics.observe(
       { list: () => containers.list(), onEvent: (listener) => containers.onEvent(listener) },
@@ -116,11 +192,42 @@ export class Agent implements AgentContext {
     );
     this.#garbage = new GarbageCollector(containers, this.settings, this.log);
     this.#garbage.start();
-    this.#switchboard = new Switchboard(containers, this.log);
+    // Those who had attached to the agent before are about to attach to this one.
+    this.#switchboard = new Switchboard(containers, this.log, beforeClaim ? HOLD_OUTPUT_MS : 0);
     this.#containers = containers;
-    const { launcher, isolation } = containers.selection;
-    this.log.info({ launcher, isolation, containers: containers.list().length, seconds }, 'serving');
+  }
+
+  #serve(): void {
+    const { selection } = this.#containers!;
+    const { launcher, isolation } = selection;
+    const containers = this.#containers!.list().length;
+    this.log.info({ launcher, isolation, containers, seconds: this.metrics.recoverySeconds }, 'serving');
     this.manager.ready('serving');
+  }
+
+  /** What was read of a container's output by now is with those who have attached to it, once the event loop has turned. */
+  async #fallSilent(): Promise<void> {
+    this.#switchboard?.close();
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  /** A port is one process's: its next owner cannot listen before. */
+  async #letGo(): Promise<void> {
+    this.#garbage?.stop();
+    this.#remote?.server.close();
+    await this.#containers?.close();
+  }
+
+  async #takeBack(): Promise<void> {
+    this.log.warn({}, 'the agent that was to take over is gone; the containers are taken back');
+    try {
+      await this.#recover(this.#containers!.configuration);
+      await this.#listenRemotely();
+      this.#serve();
+    } catch (error) {
+      this.log.error({ error: messageOf(error) }, 'the containers could not be taken back');
+      process.kill(process.pid, 'SIGTERM');
+    }
   }
 }
 

@@ -4,6 +4,7 @@ import type { Levels } from './logging.js';
 import type { Metrics } from './metrics/metrics.js';
 import type { Settings } from './settings/settings.js';
 import type { Switchboard } from './switchboard/switchboard.js';
+import type { Handover } from './takeover/handover.js';
 
 /** What the API needs of the core; a test brings a stand-in. */
 export type Containers = Pick<
@@ -37,6 +38,9 @@ export interface AgentContext {
   /** Undefined while they are being recovered; so is the other one. */
   readonly containers: Containers | undefined;
   readonly switchboard: Switchboard | undefined;
+  readonly handover: Handover;
+  /** Lets the containers go to the agent that listens at the socket that follows ours. @throws HANDOVER_REFUSED */
+  handOver(): Promise<void>;
   /** Reads the configuration again, for containers that are launched from then on. */
   reload(): Promise<Containers['selection']>;
 }

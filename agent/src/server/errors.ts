@@ -11,7 +11,17 @@ export const apiErrors = defineErrors({
   AGENT_RUNS_ALREADY: {
     kind: 'conflict',
     message: (socket: string) => `an agent answers at ${socket} already`,
-    hint: () => 'stop it first, or give this one another --runtime-dir and --work-dir',
+    hint: () =>
+      'follow it with --takeover, stop it first, or give this one another --runtime-dir and --work-dir',
+  },
+  HANDOVER_REFUSED: {
+    kind: 'conflict',
+    message: (why: string) => `the containers are not handed over: ${why}`,
+  },
+  TAKEOVER_REFUSED: {
+    kind: 'conflict',
+    message: (socket: string, why: string) => `the agent at ${socket} does not hand over: ${why}`,
+    hint: () => 'it goes on; stop it and start this one instead: its containers go on meanwhile',
   },
   LISTEN_FAILED: {
     kind: 'failed',

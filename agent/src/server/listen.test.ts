@@ -13,11 +13,11 @@ test('the socket is for its owner alone, whatever the mask, and goes at the end 
   const agent = new FakeAgent();
   const path = join(directory, 'made/agent.sock');
   const mask = process.umask(0);
-  const remove = await listenOnSocket(agent.app, path);
+  const file = await listenOnSocket(agent.app, path);
   expect(process.umask(mask)).toBe(0);
   expect(statSync(path).mode & 0o777).toBe(0o600);
   expect(statSync(join(directory, 'made')).mode & 0o777).toBe(0o700);
-  remove();
+  file.remove();
   expect(existsSync(path)).toBe(false);
   await agent.close();
 });

@@ -14,8 +14,13 @@ export async function serve(options: AgentOptions): Promise<number> {
   process.on('SIGHUP', () => void starting.then(reload, () => {}));
   reportUnhandled(starting);
   const agent = await starting;
-  const signal = await told;
-  agent.log.info({ signal }, 'stopping; containers go on');
+  const replaced = agent.handover.replaced.then(() => 'replaced' as const);
+  const why = await Promise.race([told, replaced]);
+  if (why === 'replaced') {
+    agent.log.info({}, 'another agent has taken over');
+    if ((await Promise.race([told, agent.retire()])) === undefined) return 0;
+  }
+  agent.log.info({ signal: await told }, 'stopping; containers go on');
   await agent.stop();
   return 0;
 }

@@ -68,7 +68,9 @@ export class Containerizer {
    * @throws what loading and checking throw, before anything is touched; DIRECTORY_IN_USE
    */
   static async create(configuration: Configuration, options: CreateOptions = {}): Promise<Containerizer> {
-    return Containerizer.start(await prepareGeneration(configuration), configuration, options);
+    const prepared = await prepareGeneration(configuration);
+    await options.beforeClaim?.();
+    return Containerizer.start(prepared, configuration, options);
   }
 
   /** With isolators that are not looked up by name. */
@@ -96,7 +98,7 @@ export class Containerizer {
 
   /** Resolves once the command was executed. A failure leaves nothing, and names isolator, phase and container. */
   async launch(id: ContainerId | undefined, config: ContainerConfig): Promise<LaunchedContainer> {
-    if (this.#isClosed) throw coreErrors.CONTAINERIZER_CLOSED();
+    this.#requireOpen();
     const container = this.#begin(id ?? randomUuid(), config);
     container.launching = launchContainer(this.#core, container);
     try {
@@ -114,6 +116,7 @@ export class Containerizer {
 
   /** Sends a signal to the first process. One that isn't forked yet is destroyed. False if the container has ended. */
   signal(id: ContainerId, signal: number): boolean {
+    this.#requireOpen();
     if (!Number.isInteger(signal) || signal < 1 || signal > 64) throw coreErrors.SIGNAL_INVALID(signal);
     const container = this.#registry.find(id);
     if (container.state === 'ENDED') return false;
@@ -124,11 +127,13 @@ export class Containerizer {
 
   /** Ends every process and undoes everything. Of one that has ended: how. */
   async destroy(id: ContainerId): Promise<Termination> {
+    this.#requireOpen();
     return endContainer(this.#core, this.#registry.find(id), { reason: 'DESTROYED' });
   }
 
   /** Forgets an ended container and those nested in it, and deletes their files; `keepSandbox` leaves the sandbox. */
   async remove(id: ContainerId, { keepSandbox = false }: { keepSandbox?: boolean } = {}): Promise<void> {
+    this.#requireOpen();
     const container = this.#registry.find(id);
     if (container.state !== 'ENDED') throw coreErrors.CONTAINER_NOT_ENDED(id, container.state);
     container.removing ??= removeFiles(container.place, keepSandbox);
@@ -144,6 +149,7 @@ export class Containerizer {
 
   /** Changes the allocation. A failure names the isolators that did not follow; the others keep what they did. */
   async update(id: ContainerId, resources: Resources, limits?: Resources): Promise<void> {
+    this.#requireOpen();
     const container = this.#registry.find(id);
     await updateContainer(this.#core, container, {
       resources: checkResources(id, ResourcesSchema, resources),
@@ -258,6 +264,11 @@ export class Containerizer {
     parent?.children.add(container);
     this.#core.emit({ type: 'state', id, state: 'PREPARING' });
     return container;
+  }
+
+  /** What was given back is another owner's by now. */
+  #requireOpen(): void {
+    if (this.#isClosed) throw coreErrors.CONTAINERIZER_CLOSED();
   }
 
   #findAlive(id: ContainerId): ManagedContainer {

@@ -85,4 +85,9 @@ export interface CreateOptions {
    * with it (`caisson run`). Sets `dieWithParent`. Default false: one owner per runtime directory.
    */
   readonly transient?: boolean | undefined;
+  /**
+   * Awaited once the configuration is checked and its plugins are loaded, before the directories are claimed: to ask
+   * their owner for them.
+   */
+  readonly beforeClaim?: (() => Promise<void>) | undefined;
 }

@@ -32,6 +32,8 @@ export class Load {
   answered = 0;
   /** Killed beside the agent. */
   supervisors = 0;
+  /** A connection broke, or was refused. */
+  isBroken = false;
   #isOver = false;
   readonly #waiting = new Set<Promise<void>>();
 
@@ -56,7 +58,8 @@ export class Load {
       try {
         await this.#step();
       } catch {
-        this.#isOver = true; // the connection broke: the agent was killed
+        this.isBroken = true; // the agent was killed
+        this.#isOver = true;
       }
     }
   }

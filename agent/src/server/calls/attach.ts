@@ -83,6 +83,7 @@ export const attachCalls: readonly Call[] = [
     right: 'write',
     input: FirstInput,
     following: NextInput,
+    lasts: true,
     handle: attachInput,
   }),
 ];

@@ -27,6 +27,12 @@ export interface Call<Input = unknown> {
   readonly streams?: true | undefined;
   /** It is sent as a stream of records; the first one is `input`, what is in the others `following`. */
   readonly following?: z.ZodType | undefined;
+  /** It may last for as long as the caller likes. When another agent takes over, that one is asked to go on with it. */
+  readonly lasts?: true | undefined;
+  /** What it is asked then, so many milliseconds after this one. Default: the same. */
+  continued?(input: Input, elapsedMs: number): Readonly<Record<string, unknown>> & { readonly type: string };
+  /** What it streams is of something that ends with the agent. */
+  readonly endsWithAgent?: true | undefined;
   handle(
     input: Input,
     context: ReadyContext,

@@ -15,7 +15,7 @@ import {
   LaunchSchema,
 } from './launch-message.js';
 import { LimitsSchema, limitsOf, ResourceSchema, resourcesOf } from './resources.js';
-import { DurationInfo, milliseconds } from './values.js';
+import { DurationInfo, milliseconds, nanoseconds } from './values.js';
 
 const SIGKILL = constants.signals.SIGKILL;
 const SIGTERM = constants.signals.SIGTERM;
@@ -108,7 +108,8 @@ const rootOf = (id: z.infer<typeof WireIdSchema>): z.infer<typeof WireIdSchema> 
   id.parent ? rootOf(id.parent) : id;
 
 const Stop = Id.extend({
-  signal: signal.default(SIGTERM),
+  /** 0: none, the container knows already. */
+  signal: z.number().int().min(0).max(64).default(SIGTERM),
   grace_period: DurationInfo.default(DEFAULT_GRACE),
 });
 
@@ -119,7 +120,7 @@ async function stop(
 ) {
   const { containers } = context;
   const id = fromWire(container_id);
-  containers.signal(id, number);
+  if (number > 0) containers.signal(id, number);
   const ended = containers.wait(id);
   let timer: NodeJS.Timeout | undefined;
   const grace = new Promise<'over'>((resolve) => {
@@ -129,6 +130,16 @@ async function stop(
   clearTimeout(timer);
   return terminationView(first === 'over' ? await containers.destroy(id) : first);
 }
+
+/** The signal was sent; of the grace period some is over. */
+const restOfStop = (input: z.infer<typeof Stop>, elapsedMs: number) => ({
+  type: 'STOP_CONTAINER',
+  stop_container: {
+    ...input,
+    signal: 0,
+    grace_period: nanoseconds(Math.max(0, milliseconds(input.grace_period) - elapsedMs)),
+  },
+});
 
 /** The deprecated calls of Mesos: the same, and the id must have a parent. */
 function nested(call: Call): Call {
@@ -154,6 +165,7 @@ const waitCall = defineCall({
   summary: 'wait for the end of a container, also of one that ended before',
   right: 'read',
   input: Id,
+  lasts: true,
   handle: wait,
 });
 const killCall = defineCall({
@@ -188,6 +200,8 @@ export const containerCalls: readonly Call[] = [
     summary: 'a signal (SIGTERM), a grace period (10 s), then the end; answers as WAIT_CONTAINER',
     right: 'write',
     input: Stop,
+    lasts: true,
+    continued: restOfStop,
     handle: stop,
   }),
   defineCall({

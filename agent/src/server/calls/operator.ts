@@ -6,6 +6,8 @@ import { versionInfo } from '../views/version.js';
 import { defineCall } from './call.js';
 import { DurationInfo, milliseconds } from './values.js';
 
+export const HAND_OVER = 'HAND_OVER';
+
 export const operatorCalls = [
   defineCall({
     type: 'GET_HEALTH',
@@ -80,6 +82,16 @@ export const operatorCalls = [
       handle: () => ({}),
     }),
   ),
+  defineCall({
+    type: HAND_OVER,
+    summary:
+      'let the containers go to another agent of the same directories: what `caisson agent --takeover` asks',
+    right: 'write',
+    handle: async (_input, context) => {
+      await context.handOver();
+      return undefined;
+    },
+  }),
   defineCall({
     type: 'RELOAD_CONFIG',
     summary: 'read the configuration again, for containers that are launched from then on',

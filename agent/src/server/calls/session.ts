@@ -98,6 +98,7 @@ export const sessionCall: Call = defineCall({
   right: 'write',
   input: SessionSchema,
   streams: true,
+  endsWithAgent: true,
   handle: launchSession,
   statusOf: statusOfLaunch,
 });

@@ -10,6 +10,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { AgentContext } from '../context.js';
 import { apiErrors } from '../errors.js';
 import { routes } from '../routes/index.js';
+import type { Answer } from '../takeover/handover.js';
 import { type AccessPolicy, authorise, identify } from './authentication.js';
 import { RECORDIO } from './media-types.js';
 import { checkOrigin } from './origin.js';
@@ -84,10 +85,20 @@ function add(
       setPrincipal(request, principal);
       if (route.right !== 'call') authorise(principal, route.right, `${route.method} ${route.path}`);
       else if (principal.rights.length === 0) throw apiErrors.UNAUTHENTICATED();
-      if (!route.early && !context.containers) throw apiErrors.RECOVERING();
+      if (!route.early && !context.containers && context.handover.isHere) throw apiErrors.RECOVERING();
     },
-    handler: async (request, reply) => route.handle(request, reply, context),
+    handler: async (request, reply) => {
+      // A call is authorised first.
+      if (route.right === 'call') return route.handle(request, reply, context);
+      return context.handover.serve(request, reply, () => answerOf(route.handle(request, reply, context)));
+    },
   });
+}
+
+/** A reply of the library is a promise too, of its being sent: nobody waits for that. */
+async function answerOf(answer: unknown): Promise<Answer> {
+  const settled = answer instanceof Promise ? await answer : answer;
+  return () => settled;
 }
 
 /** 405 where another method is right. */

@@ -64,6 +64,10 @@ export class Metrics {
     );
   }
 
+  get recoverySeconds(): number {
+    return this.#recoverySeconds;
+  }
+
   /** From the end of recovery on. */
   observe(
     containers: { list: List; onEvent(listener: (event: ContainerEvent) => void): unknown },

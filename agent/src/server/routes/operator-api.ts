@@ -1,9 +1,12 @@
 /** POST /api/v1: finds the call, checks what it was sent, calls it, and answers in its name. */
 
+import type { Readable } from 'node:stream';
 import type { z } from '@caisson/plugin-sdk';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { frame } from '../../record-io.js';
 import { type Answer, type Call, isStream, memberOf } from '../calls/call.js';
 import { callByType, NOT_IMPLEMENTED } from '../calls/index.js';
+import { HAND_OVER } from '../calls/operator.js';
 import type { AgentContext, ReadyContext } from '../context.js';
 import { apiErrors } from '../errors.js';
 import { authorise } from '../http/authentication.js';
@@ -21,6 +24,10 @@ import { problemsOf } from '../http/problems.js';
 import { RequestRecords } from '../http/request-records.js';
 import type { Route } from '../http/route.js';
 import { asApiError, errorBody } from '../http/status.js';
+import type { Lasting, Answer as Reply } from '../takeover/handover.js';
+import { relayed } from '../takeover/relay.js';
+import { SharedRecords } from '../takeover/shared-records.js';
+import type { Message as CallMessage } from '../takeover/successor.js';
 
 export const operatorApi: Route = {
   method: 'POST',
@@ -45,14 +52,43 @@ async function serve(request: FastifyRequest, reply: FastifyReply, context: Agen
     );
     authorise(principalOf(request), call.right, call.type);
     const input = inputOf(call, message);
-    const records = stream && followingRecords(call, stream);
-    return await answer(call, input, reply, context as ReadyContext, { accepted, records });
+    const records = stream && new SharedRecords(followingRecords(call, stream));
+    const here = () => answer(call, input, reply, context as ReadyContext, { accepted, records });
+    // It would wait for its own end.
+    if (call.type === HAND_OVER) return (await here())();
+    return await context.handover.serve(request, reply, here, lastingOf(call, input, records));
   } finally {
     stream?.leave();
   }
 }
 
 const bodyOf = ({ body }: FastifyRequest): Buffer => (body as Buffer | undefined) ?? Buffer.alloc(0);
+
+const messageOfCall = (call: Call, input: unknown): CallMessage => ({
+  type: call.type,
+  [memberOf(call)]: input,
+});
+
+/** Of a call that lasts: what another agent is asked if it takes over meanwhile. */
+function lastingOf(call: Call, input: unknown, records: SharedRecords | undefined): Lasting | undefined {
+  if (!call.lasts) return undefined;
+  const began = performance.now();
+  return {
+    claimed: (isClaimed) => {
+      if (records) records.isClaimed = isClaimed;
+    },
+    continued: () => {
+      const message = call.continued?.(input, performance.now() - began);
+      return records ? restOfRecords(call, input, records) : message && JSON.stringify(message);
+    },
+  };
+}
+
+/** As the client would send it: the first record again, then those that nobody has taken. */
+async function* restOfRecords(call: Call, input: unknown, records: SharedRecords): AsyncGenerator<Buffer> {
+  yield frame(messageOfCall(call, input));
+  for await (const value of records.rest()) yield frame(messageOfCall(call, value));
+}
 
 /** Each says again which call it belongs to. */
 async function* followingRecords(call: Call, stream: RequestRecords): AsyncGenerator<unknown> {
@@ -95,22 +131,33 @@ async function answer(
   reply: FastifyReply,
   context: ReadyContext,
   { accepted, records }: { accepted: Accepted; records: AsyncIterator<unknown> | undefined },
-): Promise<unknown> {
+): Promise<Reply> {
   const gone = new AbortController();
   reply.raw.once('close', () => gone.abort());
   try {
     const result = await call.handle(input, context, { signal: gone.signal, records });
-    if (!isStream(result)) return messageReply(call, result, reply);
-    reply.headers(headersOfStream(accepted));
-    reply.send(result.stream);
-    // They would wait for the first record, and who attaches for them.
-    reply.raw.flushHeaders();
-    return reply;
+    if (!isStream(result)) return () => messageReply(call, result, reply);
+    return () => streamReply(call, input, result.stream, reply, context, accepted);
   } catch (error) {
     const status = call.statusOf?.(error);
     if (status === undefined) throw error;
-    return reply.code(status).send(errorBody(asApiError(error, 0)));
+    return () => reply.code(status).send(errorBody(asApiError(error, 0)));
   }
+}
+
+function streamReply(
+  call: Call,
+  input: unknown,
+  stream: Readable,
+  reply: FastifyReply,
+  { handover }: AgentContext,
+  accepted: Accepted,
+): FastifyReply {
+  reply.headers(headersOfStream(accepted));
+  reply.send(call.endsWithAgent ? stream : relayed(stream, handover, messageOfCall(call, input)));
+  // They would wait for the first record, and who attaches for them.
+  reply.raw.flushHeaders();
+  return reply;
 }
 
 /** The records are framed all the same where only messages were asked for, as in Mesos. */

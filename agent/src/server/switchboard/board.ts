@@ -19,6 +19,7 @@ export class Board {
   readonly #full = new Set<OutputStream>();
   #open: number;
   #started = false;
+  #isHeld = false;
   #ended = false;
   #deadline: NodeJS.Timeout | undefined;
   #finish: () => void = () => {};
@@ -40,9 +41,20 @@ export class Board {
     }
   }
 
+  /** Whoever attaches within this time misses nothing. */
+  hold(ms: number): void {
+    this.#isHeld = true;
+    setTimeout(() => this.#letGo(), ms);
+  }
+
+  #letGo(): void {
+    this.#isHeld = false;
+    this.start();
+  }
+
   /** Takes what the container writes, from now on. Before that, it waits as soon as its pipe is full. */
   start(): void {
-    if (this.#started) return;
+    if (this.#started || this.#isHeld) return;
     this.#started = true;
     for (const { name, stream } of this.ends.outputs)
       stream.on('data', (data: Buffer) => this.#pass(name, data));
@@ -70,7 +82,7 @@ export class Board {
   /** The container has ended: nobody is kept waiting for its last words. */
   settle(): void {
     this.#ended = true;
-    this.start();
+    this.#letGo();
     this.#resume();
     this.#deadline = setTimeout(() => this.close(), LAST_WORDS_MS);
     if (this.#open === 0) clearTimeout(this.#deadline);

@@ -20,12 +20,14 @@ export class Switchboard {
   constructor(
     private readonly containers: Attachable,
     private readonly log: Logger,
+    /** How long the output of what was running before waits for those who come back to it. */
+    holdMs = 0,
   ) {
     this.#stopListening = containers.onEvent((event) => {
       if (event.type === 'state' && event.state === 'ISOLATING') this.#open(event.id);
       else if (event.type === 'ended') this.#boards.get(event.id)?.settle();
     });
-    for (const { id, state } of containers.list()) if (state === 'RUNNING') this.#open(id);
+    for (const { id, state } of containers.list()) if (state === 'RUNNING') this.#open(id, holdMs);
   }
 
   /** Calls once the container stands at the gate, before it has written anything. Returns what ends that. */
@@ -55,10 +57,10 @@ export class Switchboard {
     for (const board of this.#boards.values()) board.close();
   }
 
-  #open(id: ContainerId): Board | undefined {
+  #open(id: ContainerId, holdMs = 0): Board | undefined {
     try {
       const ends = this.#endsOf(id);
-      return ends && this.#openBoard(id, ends);
+      return ends && this.#openBoard(id, ends, holdMs);
     } catch (error) {
       // It is tried again when somebody attaches.
       this.log.error({ container: id, error: messageOf(error) }, 'its output cannot be taken');
@@ -73,7 +75,7 @@ export class Switchboard {
     return pipes && endsOfPipes(pipes);
   }
 
-  #openBoard(id: ContainerId, ends: Ends): Board {
+  #openBoard(id: ContainerId, ends: Ends, holdMs: number): Board {
     const names = ends.outputs.map(({ name }) => name);
     const files = new OutputFiles(id, (name) => this.containers.openOutput(id, name), names, this.log);
     const board = new Board(id, ends, files, this.log);
@@ -81,6 +83,7 @@ export class Switchboard {
     board.finished.then(() => {
       if (this.#boards.get(id) === board) this.#boards.delete(id);
     });
+    if (holdMs > 0) board.hold(holdMs);
     this.#expected.get(id)?.(board);
     // What somebody asked for to see it waits until he looks.
     if (this.containers.inspect(id).class !== 'DEBUG') board.start();

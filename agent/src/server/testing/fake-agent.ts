@@ -11,6 +11,7 @@ import { createLog } from '../logging.js';
 import { Metrics } from '../metrics/metrics.js';
 import { type Settings, SettingsSchema, settingsOf } from '../settings/settings.js';
 import { Switchboard } from '../switchboard/switchboard.js';
+import { Handover } from '../takeover/handover.js';
 import { FakePipes } from './fake-pipes.js';
 
 const errors = defineErrors({
@@ -193,6 +194,8 @@ export class FakeAgent {
       containers,
       switchboard: new Switchboard(containers, log),
       reload,
+      handover: new Handover(),
+      handOver: async () => {},
     };
     this.app = createApp(this.context, { policy: { credentials: undefined, protects: [] }, ...listener });
   }

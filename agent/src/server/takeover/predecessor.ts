@@ -1,0 +1,36 @@
+/** The agent that this one follows, asked for its containers. */
+import { messageOf } from '@caisson/plugin-sdk';
+import { apiErrors } from '../errors.js';
+import { JSON_TYPE } from '../http/media-types.js';
+import { Successor } from './successor.js';
+
+/** Resolves once the containers are free to be claimed. @throws TAKEOVER_REFUSED */
+export async function askForContainers(socket: string): Promise<void> {
+  const answer = await call(socket, 'HAND_OVER').catch((error) => {
+    throw apiErrors.TAKEOVER_REFUSED(socket, messageOf(error));
+  });
+  if (answer.status !== 200) throw apiErrors.TAKEOVER_REFUSED(socket, problemOf(answer));
+}
+
+async function call(socket: string, type: string): Promise<{ status: number; text: string }> {
+  const headers = { 'content-type': JSON_TYPE, ...authorization() };
+  const body = Buffer.from(JSON.stringify({ type }));
+  const response = await new Successor(socket).send({ method: 'POST', path: '/api/v1', headers, body });
+  const chunks: Buffer[] = [];
+  for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
+  return { status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString('utf8') };
+}
+
+/** As the commands send it, where the socket asks for credentials. */
+const authorization = (): Record<string, string> => {
+  const token = process.env.CAISSON_TOKEN;
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
+};
+
+function problemOf({ status, text }: { status: number; text: string }): string {
+  try {
+    return JSON.parse(text).error.message;
+  } catch {
+    return `status ${status}`;
+  }
+}

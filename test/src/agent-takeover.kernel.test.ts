@@ -1,0 +1,284 @@
+/** One agent follows another while containers run and clients ask: no container and no request notices. */
+import { request } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { needs, reapOrphansMeanwhile, withCensus } from '@caisson/linux/testing';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { type Listed, wire } from './agent/api.js';
+import { Ledger, processOf } from './agent/ledger.js';
+import { Load } from './agent/load.js';
+import { Random } from './agent/random.js';
+import { RealAgent } from './agent/real-agent.js';
+import { Folder } from './caisson.js';
+import type { Running } from './running.js';
+
+const CONTAINERS = 100;
+const configuration = { launcher: 'linux', isolation: ['filesystem/linux', 'namespaces/pid'] };
+
+const test = needs(it, { root: true });
+const folder = new Folder(configuration);
+const agent = new RealAgent(folder);
+const { api } = agent;
+let stopReaping: () => void;
+// The first start makes the directories that all containers share.
+beforeAll(async () => {
+  if (test === it) await agent.start().then(() => agent.stop());
+  stopReaping = reapOrphansMeanwhile();
+});
+afterAll(() => {
+  stopReaping();
+  api.close();
+  folder.remove();
+});
+
+const call = async (type: string, id: string, more: object = {}) =>
+  api.call(type, { container_id: wire(id), ...more });
+
+async function launch(id: string, script: string): Promise<void> {
+  const config = { argv: ['sh', '-c', script] };
+  expect(await call('LAUNCH_CONTAINER', id, { config })).toMatchObject({ status: 200 });
+}
+
+const outputOf = async (id: string): Promise<string> => {
+  const { text } = await api.send('GET', `/files/read?offset=0&path=/containers/${id}/stdout`);
+  return JSON.parse(text).data;
+};
+
+const list = async (): Promise<readonly Listed[]> =>
+  (await api.call('GET_CONTAINERS', { show_nested: true })).body.containers ?? [];
+
+const processes = async () =>
+  Object.fromEntries(
+    (await list()).map(({ container_id, container_status }) => [
+      container_id.value,
+      processOf(container_status?.executor_pid),
+    ]),
+  );
+
+/** A request whose records come, and may go, for as long as it lasts. */
+function converse(type: string, streamed: boolean): Conversation {
+  const headers = {
+    'Content-Type': streamed ? 'application/recordio' : 'application/json',
+    ...(streamed && { 'Message-Content-Type': 'application/json' }),
+    Accept: 'application/json',
+  };
+  const options = { socketPath: agent.socket, method: 'POST', path: '/api/v1', headers, agent: false };
+  let finish!: (status: number) => void;
+  const ended = new Promise<number>((resolve) => {
+    finish = resolve;
+  });
+  const sent = request(options, (response) => {
+    response.setEncoding('utf8').on('data', (text: string) => {
+      conversation.received += text;
+    });
+    response.once('error', () => finish(0));
+    response.once('end', () => finish(response.statusCode ?? 0));
+  });
+  sent.once('error', () => finish(0));
+  const conversation: Conversation = {
+    received: '',
+    ended,
+    send(input) {
+      const text = JSON.stringify({ type, [type.toLowerCase()]: input });
+      sent.write(streamed ? `${Buffer.byteLength(text)}\n${text}` : text);
+    },
+    end: () => sent.end(),
+    leave: () => sent.destroy(),
+  };
+  return conversation;
+}
+
+interface Conversation {
+  received: string;
+  /** The status; 0 if it broke off. */
+  readonly ended: Promise<number>;
+  send(input: object): void;
+  end(): void;
+  leave(): void;
+}
+
+function subscribe(): Conversation {
+  const conversation = converse('SUBSCRIBE', false);
+  conversation.send({});
+  conversation.end();
+  return conversation;
+}
+
+/** What records of ProcessIO say. */
+const outputIn = (records: string): string =>
+  [...records.matchAll(/"data":"([^"]*)"/g)]
+    .map(([, data = '']) => Buffer.from(data, 'base64').toString())
+    .join('');
+
+/** @param shown  what there is instead */
+async function until(condition: () => boolean, shown: () => string): Promise<void> {
+  const deadline = performance.now() + 15_000;
+  while (!condition()) {
+    if (performance.now() > deadline) throw new Error(`it does not come; there is: ${shown()}`);
+    await sleep(5);
+  }
+}
+
+async function removeAll(): Promise<void> {
+  const outermost = (await list()).filter(({ container_id }) => !container_id.parent);
+  await Promise.all(
+    outermost.map(async ({ container_id }) => {
+      await api.call('STOP_CONTAINER', { container_id, signal: 9 });
+      expect(await api.call('REMOVE_CONTAINER', { container_id })).toMatchObject({ status: 200 });
+    }),
+  );
+}
+
+describe('caisson agent --takeover', () => {
+  afterEach(async () => {
+    folder.configure(configuration);
+    if (!agent.isRunning) await agent.start();
+    try {
+      await removeAll();
+    } finally {
+      await agent.stop();
+    }
+  });
+  // After the hook that cleans up.
+  withCensus({ directories: folder.directories, reapOrphans: true });
+
+  test(`${CONTAINERS} containers go on, and no request is refused`, async () => {
+    await agent.start();
+    const names = Array.from({ length: CONTAINERS }, (_, n) => `keeps-${n}`);
+    await Promise.all(names.map((name) => launch(name, 'exec sleep 1000')));
+    const before = await processes();
+    const random = new Random(1);
+    const ledger = new Ledger();
+    const load = new Load(agent, ledger, random);
+    const running = load.run();
+    const followed: Running[] = [];
+    for (let n = 0; n < 3; n += 1) {
+      followed.push(agent.running);
+      await agent.start('--takeover');
+      await sleep(100);
+    }
+    load.end();
+    await Promise.all([...ledger.entries.values()].map(({ id }) => call('KILL_CONTAINER', id)));
+    await running;
+    for (const each of followed) expect(await each.ended).toMatchObject({ status: 0, stdout: '' });
+    expect(load).toMatchObject({ problems: [], isBroken: false });
+    expect(load.answered).toBeGreaterThan(20);
+    expect(await processes()).toMatchObject(before);
+  });
+
+  test('who waits, stops or listens has his answer from the next one', async () => {
+    await agent.start();
+    await launch('ends', 'exec sleep 1000');
+    await launch('deaf', 'trap "echo told" TERM; echo ready; while :; do sleep 0.02; done');
+    while ((await outputOf('deaf')) !== 'ready\n') await sleep(5);
+    const subscriber = subscribe();
+    await until(
+      () => subscriber.received.includes('SUBSCRIBED'),
+      () => subscriber.received,
+    );
+    const waiting = call('WAIT_CONTAINER', 'ends');
+    const began = performance.now();
+    const stopping = call('STOP_CONTAINER', 'deaf', { grace_period: { nanoseconds: 2e9 } });
+    await sleep(50);
+    await takeOverWhileAnswering([waiting, stopping], async () => {
+      await call('KILL_CONTAINER', 'ends');
+      expect(await waiting).toMatchObject({ status: 200, body: { exit_status: 9 } });
+      expect(await stopping).toMatchObject({ status: 200, body: { exit_status: 9 } });
+      expect(performance.now() - began).toBeGreaterThan(2000);
+      await until(
+        () => (subscriber.received.match(/CONTAINER_ENDED/g)?.length ?? 0) === 2,
+        () => subscriber.received,
+      );
+      subscriber.leave();
+    });
+    expect(await outputOf('deaf')).toBe('ready\ntold\n');
+  });
+
+  /** The one before stays until those who were there have their answers. */
+  async function takeOverWhileAnswering(
+    pending: readonly Promise<unknown>[],
+    then: () => Promise<void>,
+  ): Promise<void> {
+    const before = agent.running;
+    await agent.start('--takeover');
+    expect(await Promise.race([...pending.map(() => before.ended), sleep(20, 'stays')])).toBe('stays');
+    await then();
+    expect(await before.ended).toMatchObject({ status: 0, stdout: '' });
+  }
+
+  test('who is attached misses nothing, and what he sends arrives', async () => {
+    await agent.start();
+    const container_id = wire('cat');
+    // It says each number as it reads it, and counts on by itself.
+    const script =
+      '(n=0; while :; do n=$((n+1)); echo $n; sleep 0.01; done) & while read -r line; do echo "<$line>"; done; wait';
+    const config = { argv: ['sh', '-c', script], stdio: 'pipes' };
+    expect(await call('LAUNCH_CONTAINER', 'cat', { config })).toMatchObject({ status: 200 });
+    const output = converse('ATTACH_CONTAINER_OUTPUT', false);
+    output.send({ container_id });
+    output.end();
+    const input = converse('ATTACH_CONTAINER_INPUT', true);
+    input.send({ type: 'CONTAINER_ID', container_id });
+    const type = (text: string) => {
+      const data = { type: 'STDIN', data: Buffer.from(text).toString('base64') };
+      input.send({ type: 'PROCESS_IO', process_io: { type: 'DATA', data } });
+    };
+    type('before\n');
+    const seen = () => outputIn(output.received);
+    await until(() => seen().includes('<before>'), seen);
+    for (const word of ['first', 'second']) {
+      const before = agent.running;
+      const successor = agent.start('--takeover');
+      await sleep(20);
+      type(`${word}\n`);
+      await successor;
+      type(`after ${word}\n`);
+      await until(() => seen().includes(`<after ${word}>`), seen);
+      expect(seen()).toContain(`<${word}>`);
+      expect(before.child.exitCode).toBe(null); // it stays for them
+    }
+    const numbers = (seen().match(/^\d+$/gm) ?? []).map(Number);
+    expect(numbers).toEqual(numbers.map((_, index) => (numbers[0] ?? 0) + index));
+    input.end();
+    expect(await input.ended).toBe(200);
+    await call('KILL_CONTAINER', 'cat');
+    expect(await output.ended).toBe(200);
+  });
+
+  test('a successor that cannot start changes nothing', async () => {
+    await agent.start();
+    await launch('web', 'exec sleep 1000');
+    const before = await processes();
+    folder.configure({ ...configuration, isolation: ['acme/nothing'] });
+    expect(await folder.caisson(['agent', '--takeover'])).toMatchObject({
+      status: 125,
+      stderr: expect.stringContaining('acme/nothing'),
+    });
+    expect(await processes()).toEqual(before);
+    expect(agent.isRunning).toBe(true);
+  });
+
+  test('a successor that is killed on its way: the containers are taken back, or it has them', async () => {
+    await agent.start();
+    await launch('web', 'exec sleep 1000');
+    const before = await processes();
+    const random = new Random(2);
+    for (let n = 0; n < 8; n += 1) {
+      const next: Running = folder.start(['agent', '--takeover']);
+      // Most of its time it loads; the end of it is what counts.
+      await Promise.race([next.says(/"msg":"listening"/), next.ended]);
+      await sleep(random.below(60));
+      next.child.kill('SIGKILL');
+      const { stderr } = await next.ended;
+      if (stderr.includes('"msg":"serving"')) {
+        await agent.running.ended;
+        await agent.start();
+      }
+      expect(await processes()).toEqual(before);
+    }
+  });
+
+  test('without an agent to follow it is an ordinary start', async () => {
+    await agent.start('--takeover');
+    expect(await list()).toEqual([]);
+  });
+});
