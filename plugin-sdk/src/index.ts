@@ -20,6 +20,7 @@ export { planErrors } from './plan/errors.js';
 export * from './plan/launch-plan.js';
 export * from './plan/mount.js';
 export { type VolumeMount, volumeMount } from './plan/volume-mount.js';
+export * from './plan/volume-target.js';
 export * from './sandbox-place.js';
 export * from './services.js';
 export type * from './statistics.js';

@@ -12,6 +12,7 @@ import {
   type Container,
   type ContainerizerHooks,
   HostEnvironment,
+  hasRootfs,
   type Isolator,
   IsolatorOptions,
   inject,
@@ -74,7 +75,7 @@ export class FilesystemLinuxIsolator implements Isolator {
   /** What its parent sees, with mounts of its own on it. Without, the files of the host would be those of a container. */
   #shareParentsTree(container: Container, parentId: string, plan: LaunchPlan): void {
     enterParent(container, parentId, plan);
-    if (!hasRootfs(container.parent)) {
+    if (!container.parent || !hasRootfs(container.parent)) {
       this.#shareHostsTree(container, plan);
       return;
     }
@@ -123,10 +124,6 @@ export class FilesystemLinuxIsolator implements Isolator {
     this.#warned.add(rootfs);
     this.log.warn({ containerId: id, rootfs, hint: error.hint }, error.message);
   }
-}
-
-function hasRootfs(container: Container | undefined): boolean {
-  return container !== undefined && (container.config.rootfs !== undefined || hasRootfs(container.parent));
 }
 
 function enterParent({ id, parentPid }: Container, parentId: string, plan: LaunchPlan): void {

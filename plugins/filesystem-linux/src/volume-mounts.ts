@@ -38,12 +38,14 @@ export class VolumeMounts {
     this.#sandboxes.set(container.id, sandboxInside(container, plan));
   }
 
-  /** At the gate, the process is certainly the container's. */
+  /** On its way to the gate, the process is certainly the container's; one that has failed by now, the launcher reports. */
   remember({ id }: Container, pid: number): void {
     const sandbox = this.#sandboxes.get(id);
-    // A DEBUG container has its parent's mounts.
-    if (sandbox !== undefined) this.#running.set(id, { sandbox, namespace: namespaceOf(id, pid) });
     this.#sandboxes.delete(id);
+    // A DEBUG container has its parent's mounts.
+    if (sandbox === undefined) return;
+    const namespace = namespaceOf(pid);
+    if (namespace !== undefined) this.#running.set(id, { sandbox, namespace });
   }
 
   /** After a restart: the core has just made sure whose process it is. */
@@ -53,7 +55,8 @@ export class VolumeMounts {
     if (pid === undefined || container.class === 'DEBUG') return;
     try {
       const sandbox = sandboxSeenBy(pid, this.host, container);
-      this.#running.set(id, { sandbox, namespace: namespaceOf(id, pid) });
+      const namespace = namespaceOf(pid);
+      if (namespace !== undefined) this.#running.set(id, { sandbox, namespace });
     } catch (error) {
       this.log.warn(
         { container: id, error: messageOf(error) },

@@ -18,7 +18,6 @@ import {
 } from '@caisson/linux/syscalls';
 import {
   type Container,
-  type ContainerId,
   giveBackPersistentVolumes,
   type HostEnvironment,
   type LaunchPlan,
@@ -126,10 +125,10 @@ export function sandboxSeenBy(pid: number, host: HostEnvironment, container: Con
   return mount?.mountPoint ?? container.sandbox;
 }
 
-/** @throws CONTAINER_GONE */
-export function namespaceOf(id: ContainerId, pid: number): number {
+/** Undefined if it has ended. */
+export function namespaceOf(pid: number): number | undefined {
   const fd = openNamespace(pid);
-  if (fd === undefined) throw errors.CONTAINER_GONE(id);
+  if (fd === undefined) return undefined;
   try {
     return fstatSync(fd).ino;
   } finally {
