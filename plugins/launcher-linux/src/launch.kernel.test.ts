@@ -410,7 +410,7 @@ describe('a launch that fails', () => {
   kernelTest('because what it needs on the host is not there: nothing was started', async () => {
     const plan = kit.plan('true');
     plan.namespaces.enter.push({ kind: 'net', pid: 2 ** 22 });
-    await expect(kit.run(plan)).rejects.toThrow(/ENOENT/);
+    await expect(kit.run(plan)).rejects.toMatchObject({ code: 'PARENT_ENDED' });
   });
 });
 
