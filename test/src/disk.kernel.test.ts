@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { needs, unmet, withCensus } from '@caisson/linux/testing';
+import { needs, SLOWNESS, unmet, withCensus } from '@caisson/linux/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { RealAgent } from './agent/real-agent.js';
 import { Folder } from './caisson.js';
@@ -86,7 +86,7 @@ describe('du', () => {
       message: `Disk usage (${2 * 1024 + 4}KB) exceeds quota (1536KB)`,
       limitation: { resources: { disk: 1.5 } },
     });
-    expect(performance.now() - start).toBeLessThan(2 * 500);
+    expect(performance.now() - start).toBeLessThan(2 * 500 * SLOWNESS);
   });
 
   kernelTest('one below its quota lives, and its usage is what du says', async () => {

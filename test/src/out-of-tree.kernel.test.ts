@@ -47,7 +47,7 @@ needs(describe, { root: true })('the isolator acme/slow-cgroup', () => {
     });
   });
 
-  describe('installed from tarballs in an empty folder', () => {
+  needs(describe, { programs: ['npm', 'npx'] })('installed from tarballs in an empty folder', () => {
     const tarballs = new Folder();
     const folder = new Folder();
     afterAll(() => {

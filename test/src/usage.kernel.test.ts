@@ -130,8 +130,10 @@ describe('containers beside and in each other', () => {
     await appears(sandbox, 'done');
     await containers().start('exec sleep 60', {}, 'other');
     await oneLook();
-    expect(cpu(await containers().core.usage('web.job'))).toBeGreaterThanOrEqual(0.2);
-    for (const id of ['web', 'other']) expect(cpu(await containers().core.usage(id))).toBeLessThan(0.1);
+    const burned = cpu(await containers().core.usage('web.job'));
+    expect(burned).toBeGreaterThanOrEqual(0.2);
+    for (const id of ['web', 'other'])
+      expect(cpu(await containers().core.usage(id))).toBeLessThan(burned / 2);
   });
 
   kernelTest('go on counting after a restart of the agent', async () => {

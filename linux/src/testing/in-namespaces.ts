@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { SLOWNESS } from './slowness.js';
 
 /** What the function gets: it runs in a process of its own and can't see what surrounds it here. */
 export interface NamespaceModules {
@@ -75,7 +76,7 @@ export function inNamespaces<Argument, Result>(
     cwd: packageFolder(),
     stdio: ['ignore', 'inherit', 'pipe', 'pipe'],
     encoding: 'utf8',
-    timeout: 30_000,
+    timeout: 30_000 * SLOWNESS,
   });
   const [, , stderr, report] = output ?? [];
   if (!report)

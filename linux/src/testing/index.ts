@@ -11,4 +11,5 @@ export { inMountNamespace, inNamespaces, type NamespaceModules } from './in-name
 export { asRoot, type Needs, needs, unmet } from './needs.js';
 export { reapOrphansMeanwhile } from './reap-orphans.js';
 export { exchangeForEver } from './renaming-attacker.js';
+export { SLOWNESS } from './slowness.js';
 export { type WithCensusOptions, withCensus, withoutTrace } from './with-census.js';

@@ -93,7 +93,7 @@ describe('the census', () => {
   test('sees a child that runs', async () => {
     const children: ReturnType<typeof spawn>[] = [];
     expect(await complaint(() => children.push(spawn('sleep', ['1000'], { stdio: 'ignore' })))).toMatch(
-      /\+ process +\d+ \(sleep\) sleep 1000: state S, parent \d+/,
+      /\+ process +\d+ \(sleep\) sleep 1000: state [RS], parent \d+/,
     );
     for (const child of children) {
       child.kill();

@@ -6,6 +6,7 @@ import { reapChild } from '../process/reaper.js';
 import { PR } from '../syscalls/flags.js';
 import { prctl } from '../syscalls/processes.js';
 import { type Census, type CensusOptions, compareCensus, takeCensus } from './census.js';
+import { SLOWNESS } from './slowness.js';
 
 export interface WithCensusOptions extends CensusOptions {
   /**
@@ -13,7 +14,7 @@ export interface WithCensusOptions extends CensusOptions {
    * nobody else should have left one.
    */
   readonly reapOrphans?: boolean;
-  /** How long the kernel may take to finish with what ends (dying processes, mounts). Default 2000. */
+  /** How long the kernel may take to finish with what ends (dying processes, mounts). Default 2000, by `SLOWNESS`. */
   readonly patienceMs?: number;
 }
 
@@ -47,7 +48,7 @@ function reapOrphans(before: ReadonlySet<number>): Set<number> {
 
 /** The differences that remain once the kernel had its time. */
 async function remaining(before: Census, options: WithCensusOptions): Promise<string[]> {
-  const deadline = performance.now() + (options.patienceMs ?? 2000);
+  const deadline = performance.now() + (options.patienceMs ?? 2000 * SLOWNESS);
   let seen = new Set<number>();
   for (let pause = 1; ; pause = Math.min(2 * pause + 1, 100)) {
     const differences = compareCensus(before, takeCensus(options));
@@ -90,5 +91,5 @@ export function withCensus(options: WithCensusOptions = {}): void {
     await prepare();
     before = takeCensus(options);
   });
-  afterEach(async () => failOn(await remaining(before, options)), 10_000);
+  afterEach(async () => failOn(await remaining(before, options)), 10_000 * SLOWNESS);
 }

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readStat } from '@caisson/linux/proc';
+import { SLOWNESS } from '@caisson/linux/testing';
 import { describe, expect } from '@jest/globals';
 import { pause, stepsWith } from './testing/guard-off.js';
 import { kernelTest, type Launched, useLaunchKit } from './testing/launch-kit.js';
@@ -93,7 +94,7 @@ describe.each([
     await launched.output(/all/);
     const before = performance.now();
     await launched.process.destroy();
-    expect(performance.now() - before).toBeLessThan(5000);
+    expect(performance.now() - before).toBeLessThan(5000 * SLOWNESS);
   });
 });
 
