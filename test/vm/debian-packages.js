@@ -3,11 +3,12 @@
  * second. No package script runs, nothing is installed on the host, and root is not needed.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import {
   existsSync,
   mkdirSync,
+  mkdtempSync,
   readdirSync,
-  readFileSync,
   renameSync,
   rmSync,
   symlinkSync,
@@ -21,21 +22,23 @@ const LEFT_OUT = ['./usr/share/doc', './usr/share/man', './usr/share/locale', '.
 /** Since Debian 12 /bin and others are links to /usr; base-files' script makes them, not its archive. */
 const MERGED = ['bin', 'sbin', 'lib', 'lib64'];
 
-/** The folder of these packages: made anew when something is asked for that it was not made with. `finish` does what their scripts would. */
+/**
+ * The root of such a folder, made at first use and kept; `finish` does what the packages' scripts would. Another list gets
+ * another folder, and it appears when it is whole: runs of several checkouts share the cache.
+ */
 export function unpackedPackages(cache, name, packages, finish = () => {}) {
-  const folder = join(cache, name);
-  const madeWith = join(folder, 'made-with.json');
-  const wanted = JSON.stringify({ packages, finish: String(finish) });
-  if (existsSync(madeWith) && readFileSync(madeWith, 'utf8') === wanted) return join(folder, 'root');
+  const folder = join(cache, `${name}-${digest(packages.join(' '), String(finish))}`);
+  const root = join(folder, 'root');
+  if (existsSync(folder)) return root;
   console.log(`fetching Debian packages: ${packages.join(' ')}`);
-  rmSync(folder, { recursive: true, force: true });
-  const root = join(folder, 'root.new');
-  unpack(download(folder, packages), root);
-  finish(root);
-  renameSync(root, join(folder, 'root'));
-  writeFileSync(madeWith, wanted);
-  return join(folder, 'root');
+  const unfinished = mkdtempSync(`${folder}.`);
+  unpack(download(unfinished, packages), join(unfinished, 'root'));
+  finish(join(unfinished, 'root'));
+  renameSync(unfinished, folder);
+  return root;
 }
+
+const digest = (...texts) => createHash('sha256').update(texts.join('\n')).digest('hex').slice(0, 8);
 
 /** The archives, in a folder. apt-get is told of a system that has no package yet, so everything needed is among them. */
 function download(folder, packages) {

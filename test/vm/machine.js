@@ -36,7 +36,7 @@ function machineArguments({ kernel, initramfs, disk }, checkout, list) {
   return [
     ...['-accel', 'tcg,thread=multi', '-cpu', 'max', '-smp', '2', '-m', '4096', '-machine', 'q35'],
     ...['-nodefaults', '-no-user-config', '-display', 'none', '-serial', 'stdio', '-no-reboot'],
-    ...['-kernel', kernel, '-initrd', initramfs, '-append', 'console=ttyS0 quiet panic=-1'],
+    ...['-kernel', kernel, '-initrd', initramfs, '-append', 'console=ttyS0 loglevel=1 panic=-1'],
     ...[disk, checkout, list].flatMap(drive),
   ];
 }

@@ -1,62 +1,23 @@
 /** The two folders of Debian packages that a run is made of: the emulator, and the system of the guest with its kernel. */
 import { execFileSync } from 'node:child_process';
-import {
-  copyFileSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from 'node:fs';
+import { copyFileSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { unpackedPackages } from './debian-packages.js';
 import { makeImage } from './image.js';
 import { makeInitramfs } from './initramfs.js';
 
-const EMULATOR = ['qemu-system-x86', 'seabios'];
+const EMULATOR = 'qemu-system-x86 seabios';
 
 /** What tests start, and what Caisson's isolators want of a host; libstdc++6 and libatomic1 are Node's. */
-const GUEST = [
-  ...[
-    'linux-image-cloud-amd64',
-    'base-files',
-    'base-passwd',
-    'dash',
-    'bash',
-    'coreutils',
-    'diffutils',
-    'findutils',
-  ],
-  ...[
-    'grep',
-    'sed',
-    'tar',
-    'hostname',
-    'util-linux',
-    'mount',
-    'procps',
-    'kmod',
-    'busybox-static',
-    'python3',
-    'curl',
-  ],
-  ...[
-    'libstdc++6',
-    'libatomic1',
-    'iproute2',
-    'iptables',
-    'e2fsprogs',
-    'xfsprogs',
-    'btrfs-progs',
-    'bubblewrap',
-  ],
-  ...['crun', 'runc', 'strace'],
-];
+const GUEST = `
+  linux-image-cloud-amd64 kmod base-files base-passwd hostname libstdc++6 libatomic1
+  dash bash bsdutils busybox-static coreutils diffutils findutils grep procps sed tar util-linux perl-base python3
+  mount e2fsprogs xfsprogs btrfs-progs iproute2 iptables curl bubblewrap crun runc
+`;
 
 /** The command that starts qemu with its own libraries and loader: the host's may be older, or another distribution's. */
 export function emulator(cache) {
-  const root = unpackedPackages(cache, 'emulator', EMULATOR);
+  const root = unpackedPackages(cache, 'emulator', words(EMULATOR));
   const libraries = join(root, 'usr/lib/x86_64-linux-gnu');
   const firmware = ['qemu', 'seabios'].flatMap((name) => ['-L', join(root, 'usr/share', name)]);
   return [
@@ -67,17 +28,24 @@ export function emulator(cache) {
 }
 
 /** Kernel, initramfs and root disk. */
-export function guestSystem(cache) {
-  const root = unpackedPackages(cache, 'guest', GUEST, finishInstallation);
+export function guestSystem(cache, runFolder) {
+  const root = unpackedPackages(cache, 'guest', words(GUEST), makeDisk);
   const kernelRelease = readdirSync(join(root, 'lib/modules'))[0];
-  const files = {
-    kernel: join(root, 'boot', `vmlinuz-${kernelRelease}`),
-    initramfs: join(cache, 'guest/initramfs'),
-    disk: join(cache, 'guest/disk'),
+  const initramfs = join(runFolder, 'initramfs');
+  makeInitramfs(root, kernelRelease, initramfs);
+  return {
+    kernelRelease,
+    kernel: join(root, `boot/vmlinuz-${kernelRelease}`),
+    initramfs,
+    disk: diskOf(root),
   };
-  makeInitramfs(root, kernelRelease, files.initramfs);
-  if (!existsSync(files.disk)) makeImage(root, files.disk, { freeMiB: 2048 });
-  return { kernelRelease, ...files };
+}
+
+const diskOf = (root) => join(root, '../disk');
+
+function makeDisk(root) {
+  finishInstallation(root);
+  makeImage(root, diskOf(root), { freeMiB: 2048 });
 }
 
 /** What the scripts of these packages would have done. */
@@ -101,3 +69,5 @@ function finishInstallation(root) {
     symlinkSync(target, join(root, path));
   }
 }
+
+const words = (text) => text.trim().split(/\s+/);

@@ -1,6 +1,6 @@
 /**
  * The kernel tests on a second kernel: boots Debian's own (6.1 in Debian 12, with nothing but cgroup v2) in an emulated
- * machine and runs `*.kernel.test.js` of every package there, or those whose path contains an argument:
+ * machine and runs `*.kernel.test.js` of every package there, or those whose path an argument begins or goes on with:
  *
  *     npm run test:vm
  *     npm run test:vm -- plugins/cgroups-cpu plugins/cgroups-mem
@@ -40,10 +40,10 @@ async function main(filters) {
   if (files.length === 0)
     throw new Error(`no built kernel test has ${filters.join(' or ')} in its path: npm run build?`);
   mkdirSync(cache, { recursive: true });
-  const [qemu, guest] = [emulator(cache), guestSystem(cache)];
-  console.log(`Linux ${guest.kernelRelease}, emulated, ${files.length} files`);
   const runFolder = ownFolder();
-  return runAll(files, { runFolder, qemu, guest, checkout: checkoutImage(runFolder) });
+  const guest = guestSystem(cache, runFolder);
+  console.log(`Linux ${guest.kernelRelease}, emulated, ${files.length} files`);
+  return runAll(files, { runFolder, qemu: emulator(cache), guest, checkout: checkoutImage(runFolder) });
 }
 
 /** A folder of this run. Those of runs that were killed are removed. */
