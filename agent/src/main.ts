@@ -1,6 +1,7 @@
 /** The command line: arguments to a command, its outcome to an exit status, whatever was thrown to stderr. */
 import { Command, CommanderError } from 'commander';
 import { defineAgent } from './commands/agent.js';
+import { defineAttaching } from './commands/attach.js';
 import { defineConfig } from './commands/config.js';
 import { defineContainers } from './commands/containers.js';
 import { defineDoctor } from './commands/doctor.js';
@@ -32,6 +33,7 @@ export function commandLine(done: Done, only?: string): Command {
   if (only === 'run') return caisson; // to define the others takes 3 ms
   defineAgent(caisson, done);
   defineContainers(caisson, done);
+  defineAttaching(caisson, done);
   definePlugins(caisson, done);
   defineConfig(caisson, done);
   defineDoctor(caisson, done);

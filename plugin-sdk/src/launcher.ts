@@ -7,7 +7,7 @@ export type LauncherState = Readonly<Record<string, unknown>>;
 
 /** The agent's side of a container's terminal. */
 export interface ContainerTerminal {
-  /** The master's descriptor, to read; the caller of `take` owns it. */
+  /** The master's descriptor, to read, non-blocking; the caller of `take` owns it. */
   take(): number;
   /**
    * Types; resolves once the terminal has taken all of it, for which the container may have to read. By no other way: a

@@ -4,12 +4,9 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { busyboxRootfs, needs, withCensus } from '@caisson/linux/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { CONTROL_C, CONTROL_Z, type, typed, atTerminal as userAt } from './at-terminal.js';
 import { caissonFile, Folder } from './caisson.js';
 import { Running } from './running.js';
-
-const CONTROL_C = '\x03';
-const CONTROL_Z = '\x1a';
-const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
 
 needs(describe, { root: true, busybox: true, programs: ['script', 'stty'] })('caisson run -t', () => {
   const folder = new Folder({ isolation: ['filesystem/linux', 'namespaces/pid'] });
@@ -22,7 +19,7 @@ needs(describe, { root: true, busybox: true, programs: ['script', 'stty'] })('ca
 
     /** The command that a user types to run this script of a container. */
     const inContainer = (script: string, ...flags: string[]): string =>
-      [
+      typed(
         process.execPath,
         caissonFile,
         'run',
@@ -35,18 +32,9 @@ needs(describe, { root: true, busybox: true, programs: ['script', 'stty'] })('ca
         'sh',
         '-c',
         script,
-      ]
-        .map(quoted)
-        .join(' ');
+      );
 
-    /** A terminal of 33 rows and 101 columns, and a shell in it that runs this script. */
-    function atTerminal(script: string): Running {
-      const args = ['--quiet', '--return', '--command', `stty rows 33 cols 101; ${script}`, '/dev/null'];
-      const env = { ...folder.environment, SHELL: '/bin/sh', TERM: 'vt220' };
-      return new Running(spawn('script', args, { cwd: folder.path, env }));
-    }
-
-    const type = (user: Running, text: string) => user.child.stdin?.write(text);
+    const atTerminal = (script: string) => userAt(folder, script);
 
     it("is a terminal of the container's own, of the size and kind of the caller's", async () => {
       const user = atTerminal(inContainer('tty; stty size; echo $TERM; exit 3'));

@@ -47,7 +47,7 @@ export class AgentClient {
     const response = await this.#send(type, input, RECORDIO);
     const status = response.statusCode ?? 0;
     if (status !== 200) throw this.#errorOf(status, await this.#textOf(response));
-    return records(response);
+    return this.#unbroken(records(response));
   }
 
   /** A call whose input is a stream: `first`, then what is sent. */
@@ -90,6 +90,14 @@ export class AgentClient {
       request.on('error', (error) => reject(clientErrors.AGENT_UNREACHABLE(shown, messageOf(error))));
     });
     return { request, answered };
+  }
+
+  async *#unbroken(stream: AsyncGenerator<Body>): AsyncGenerator<Body> {
+    try {
+      yield* stream;
+    } catch (error) {
+      throw clientErrors.STREAM_BROKEN(this.address.shown, messageOf(error));
+    }
   }
 
   async #checkEmpty(response: IncomingMessage): Promise<void> {

@@ -14,13 +14,14 @@ const print = (text: string): boolean => process.stdout.write(text);
 export async function launch(
   client: AgentClient,
   argv: readonly string[],
-  flags: ContainerFlags & { readonly name?: string },
+  flags: ContainerFlags & { readonly name?: string; readonly interactive?: true },
 ): Promise<number> {
   const caller = { directory: process.cwd(), environment: process.env };
   // An agent has no stdio to lend, and goes on living.
-  const { stdio: _stdio, dieWithParent: _dies, ...config } = containerConfigOf(argv, flags, caller);
+  const { stdio: _inherit, dieWithParent: _dies, ...config } = containerConfigOf(argv, flags, caller);
+  const stdio = flags.terminal ? 'terminal' : flags.interactive ? 'pipes' : 'files';
   const id = flags.name ?? randomUUID();
-  await client.call('LAUNCH_CONTAINER', { container_id: toWire(id), config });
+  await client.call('LAUNCH_CONTAINER', { container_id: toWire(id), config: { ...config, stdio } });
   print(`${id}\n`);
   return 0;
 }

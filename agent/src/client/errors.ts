@@ -6,6 +6,12 @@ export const clientErrors = defineErrors({
     message: (address: string, why: string) => `no agent answers at ${address}: ${why}`,
     hint: () => 'start one with `caisson agent`, or name another with --agent',
   },
+  STREAM_BROKEN: {
+    kind: 'failed',
+    message: (address: string, why: string) => `the connection to ${address} broke off: ${why}`,
+    hint: () =>
+      'the agent has ended, or has let you go since you did not read; `caisson logs` has what was written',
+  },
   AGENT_ADDRESS_INVALID: {
     kind: 'invalid',
     message: (address: string) => `--agent ${JSON.stringify(address)} is no address of an agent`,

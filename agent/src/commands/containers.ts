@@ -1,43 +1,24 @@
 /** The commands that ask an agent: what they take. What they do is in client/, over the agent's HTTP API. */
 import type { Command } from 'commander';
-import type { AgentFlags } from '../client/address.js';
-import type { AgentClient } from '../client/agent-client.js';
-import { defineConfigurationFlags } from '../configuration-flags.js';
 import type { Done } from '../main.js';
+import { connect, defineAgentFlags } from './connect.js';
 import { defineContainerFlags, repeated } from './container-flags.js';
-
-async function connect(flags: AgentFlags): Promise<AgentClient> {
-  const { findAgent } = await import('../client/address.js');
-  const { AgentClient } = await import('../client/agent-client.js');
-  return new AgentClient(await findAgent(flags));
-}
 
 const change = () => import('../client/change.js');
 const show = () => import('../client/show.js');
-
-/** Its own flags come first in the help, then those that find the agent. */
-function finish(command: Command): Command {
-  command
-    .optionsGroup('Agent:')
-    .option(
-      '--agent <address>',
-      'socket, or https://host:port with CAISSON_TOKEN (default: the socket in --runtime-dir)',
-    );
-  return defineConfigurationFlags(command);
-}
 
 export function defineContainers(caisson: Command, done: Done): void {
   defineLaunch(caisson, done);
   defineShowing(caisson, done);
   defineEnding(caisson, done);
-  finish(
+  defineAgentFlags(
     caisson
       .command('update <id>')
       .description('change the resources of a running container')
       .option('--resource <name=amount>', 'cpus, mem (MiB), disk (MiB) or pids (repeatable)', repeated)
       .option('--limit <name=amount>', 'a hard limit where it differs (repeatable)', repeated),
   ).action(async (id: string, flags) => done(await (await change()).update(await connect(flags), id, flags)));
-  finish(
+  defineAgentFlags(
     caisson.command('events').description('print what happens to containers, a line of JSON each'),
   ).action(async (flags) => done(await (await change()).events(await connect(flags))));
 }
@@ -49,26 +30,30 @@ function defineLaunch(caisson: Command, done: Done): void {
     .usage('[options] [--] <command> [argument...]')
     .argument('[command...]', 'looked up in the PATH of the container')
     .passThroughOptions();
-  finish(defineContainerFlags(launch)).action(async (argv: string[], flags) =>
+  defineContainerFlags(launch)
+    .optionsGroup('Container:')
+    .option('-t, --terminal', 'a terminal of its own, for `caisson attach`')
+    .option('-i, --interactive', 'pipes as stdin, stdout and stderr, for `caisson attach`');
+  defineAgentFlags(launch).action(async (argv: string[], flags) =>
     done(await (await change()).launch(await connect(flags), argv, flags)),
   );
 }
 
 function defineShowing(caisson: Command, done: Done): void {
-  finish(
+  defineAgentFlags(
     caisson
       .command('ps')
       .description('list containers')
       .option('-a, --all', 'those that have ended too')
       .option('--json', 'as JSON, for programs'),
   ).action(async (flags) => done(await (await show()).ps(await connect(flags), flags)));
-  finish(
+  defineAgentFlags(
     caisson
       .command('inspect <id>')
       .description('print everything about a container as JSON')
       .option('--syscalls', 'print the system calls of its launch instead'),
   ).action(async (id: string, flags) => done(await (await show()).inspect(await connect(flags), id, flags)));
-  finish(
+  defineAgentFlags(
     caisson
       .command('stats [id...]')
       .description('show what containers use; on a terminal again each second')
@@ -77,7 +62,7 @@ function defineShowing(caisson: Command, done: Done): void {
   ).action(async (ids: string[], flags) =>
     done(await (await show()).stats(await connect(flags), ids, flags)),
   );
-  finish(
+  defineAgentFlags(
     caisson
       .command('logs <id>')
       .description('print what a container has written')
@@ -90,13 +75,13 @@ function defineShowing(caisson: Command, done: Done): void {
 }
 
 function defineEnding(caisson: Command, done: Done): void {
-  finish(
+  defineAgentFlags(
     caisson
       .command('wait <id>')
       .description('wait for the end of a container; exits with its status')
       .option('--json', 'print how it ended, as JSON'),
   ).action(async (id: string, flags) => done(await (await change()).wait(await connect(flags), id, flags)));
-  finish(
+  defineAgentFlags(
     caisson
       .command('stop <id...>')
       .description('a signal, a grace period, then the end')
@@ -105,7 +90,7 @@ function defineEnding(caisson: Command, done: Done): void {
   ).action(async (ids: string[], flags) =>
     done(await (await change()).stop(await connect(flags), ids, flags)),
   );
-  finish(
+  defineAgentFlags(
     caisson
       .command('kill <id...>')
       .description('send a signal to the first process')
@@ -113,7 +98,7 @@ function defineEnding(caisson: Command, done: Done): void {
   ).action(async (ids: string[], flags) =>
     done(await (await change()).kill(await connect(flags), ids, flags)),
   );
-  finish(
+  defineAgentFlags(
     caisson
       .command('rm <id...>')
       .description('forget containers that have ended, and delete their files')

@@ -111,7 +111,6 @@ export class MasterSide implements ContainerTerminal {
   readonly #master: number;
   readonly #reaper: Reaper;
   #open = true;
-  #isBlocking = true;
   /** Writes follow one another. */
   #writing: Promise<void> = Promise.resolve();
   #wake: (() => void) | undefined;
@@ -119,6 +118,8 @@ export class MasterSide implements ContainerTerminal {
   constructor(master: number, reaper: Reaper) {
     this.#master = master;
     this.#reaper = reaper;
+    // Whoever reads or writes too much would wait inside the kernel, for as long as the container likes.
+    fcntl(master, F_SETFL, O.O_NONBLOCK);
   }
 
   /** A copy: ours stays, to change the window's size whatever the caller does with its own. */
@@ -155,8 +156,6 @@ export class MasterSide implements ContainerTerminal {
   /** A terminal takes some 64 KB that nobody reads, and then none. */
   #tryToWrite(data: Buffer): number {
     if (!this.#open) throw Object.assign(new Error('EIO: the terminal is closed'), { code: 'EIO' });
-    if (this.#isBlocking) fcntl(this.#master, F_SETFL, O.O_NONBLOCK);
-    this.#isBlocking = false;
     try {
       return writeSync(this.#master, data);
     } catch (error) {

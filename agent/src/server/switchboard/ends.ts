@@ -1,8 +1,8 @@
 /** The agent's ends of a container's terminal or pipes, as streams. */
 import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
-import { ReadStream } from 'node:tty';
 import { type ContainerPipes, type ContainerTerminal, messageOf } from '@caisson/plugin-sdk';
+import { TerminalOutput } from '../../run/terminal-output.js';
 import type { OutputName } from './process-io.js';
 
 /** Where a container reads. */
@@ -24,7 +24,7 @@ export interface Ends {
 
 /** What a container writes to its stderr is not told apart. */
 export const endsOfTerminal = (terminal: ContainerTerminal): Ends => ({
-  outputs: [{ name: 'stdout', stream: new ReadStream(terminal.take()) }],
+  outputs: [{ name: 'stdout', stream: new TerminalOutput(terminal) }],
   input: { write: (data) => terminal.write(data), close: () => {} },
   resize: (columns, rows) => terminal.resize(columns, rows),
 });

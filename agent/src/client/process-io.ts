@@ -1,0 +1,27 @@
+/** The messages of a stream of input or output, as the client writes and reads them. */
+import type { WireId } from './messages.js';
+
+type Body = Readonly<Record<string, unknown>>;
+
+export interface OutputPiece {
+  readonly isError: boolean;
+  readonly data: Buffer;
+}
+
+/** Undefined for what is no data. */
+export function outputOf({ data }: Body): OutputPiece | undefined {
+  const { type, data: text } = (data ?? {}) as { type?: string; data?: string };
+  if (typeof text !== 'string') return undefined;
+  return { isError: type === 'STDERR', data: Buffer.from(text, 'base64') };
+}
+
+export const inputOf = (container_id: WireId): Body => ({ type: 'CONTAINER_ID', container_id });
+
+/** An empty one is the end. */
+export const stdinPiece = (data: Buffer): Body =>
+  processIo({ type: 'DATA', data: { type: 'STDIN', data: data.toString('base64') } });
+
+export const windowSizeOf = ({ columns, rows }: NodeJS.WriteStream): Body =>
+  processIo({ type: 'CONTROL', control: { type: 'TTY_INFO', tty_info: { window_size: { rows, columns } } } });
+
+const processIo = (process_io: Body): Body => ({ type: 'PROCESS_IO', process_io });
