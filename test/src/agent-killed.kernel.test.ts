@@ -101,7 +101,7 @@ describe('the agent is killed by SIGKILL', () => {
 
   /** Whatever ends by itself, or was killed, and the answer before the agent died. */
   async function endsTruly(ledger: Ledger, entry: Entry): Promise<void> {
-    if (ledger.isSafe(entry) && !entry.parent) return;
+    if (ledger.isSafe(entry) && !entry.isDebug) return;
     if (entry.exitCode === undefined && entry.kill === 'asked') {
       // Nobody knows whether the signal was sent.
       await api.call('KILL_CONTAINER', { container_id: wire(entry.id) });
@@ -149,7 +149,13 @@ describe('a supervisor is killed by SIGKILL', () => {
   test('its container ends and says why; the others do not notice', async () => {
     await agent.start();
     const bystander = await launch('bystander');
-    const variants = { web: {}, init: { init: true }, 'bystander.debug': { class: 'DEBUG' } };
+    const variants = {
+      web: {},
+      init: { init: true },
+      'bystander.debug': { class: 'DEBUG' },
+      'bystander.nested': {},
+      'bystander.shares': { sharePidNamespace: true },
+    };
     for (const [id, config] of Object.entries(variants)) {
       const { supervisor } = await launch(id, config);
       process.kill(supervisor, 'SIGKILL');

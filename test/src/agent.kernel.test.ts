@@ -151,6 +151,40 @@ describe.each(kinds)('caisson agent with the launcher $name', ({ name, configura
       await agent.stop();
     });
 
+    (name === 'linux' ? test : it.skip)(
+      'nested containers outlive the agent too, and end with their parent',
+      async () => {
+        await agent.start();
+        await agent.launch('pod', 'exec sleep 1000');
+        await agent.launch('pod.job', 'trap "exit 4" TERM; echo $$; while :; do sleep 0.02; done');
+        await agent.launch(
+          'pod.shares',
+          'trap "" TERM; setsid sleep 1000 & exec sleep 1000',
+          '--share-pid-namespace',
+        );
+        await agent.launch('pod.job.inner', 'exec sleep 1000', '--init');
+        const before = (await agent.cli('ps')).stdout;
+        await agent.stop('SIGKILL');
+        await agent.start();
+        const running = /^(\S+ +\S+ +\d+)/gm;
+        expect((await agent.cli('ps')).stdout.match(running)?.sort()).toEqual(before.match(running)?.sort());
+        expect((await agent.cli('logs', 'pod.job')).stdout).toBe('1\n');
+        expect((await agent.cli('stop', 'pod.job', '--grace', '20secs')).status).toBe(0);
+        expect((await agent.cli('wait', 'pod.job')).status).toBe(4);
+        expect(JSON.parse((await agent.cli('wait', 'pod.job.inner', '--json')).stdout)).toMatchObject({
+          // The kernel may be quicker to end it than the agent.
+          cause: expect.stringMatching(/^(PARENT_ENDED|EXITED)$/),
+          signal: 'SIGKILL',
+        });
+        expect((await agent.cli('kill', 'pod')).status).toBe(0);
+        expect((await agent.cli('wait', 'pod.shares')).status).toBe(137);
+        expect((await agent.cli('wait', 'pod')).status).toBe(137);
+        expect((await agent.cli('rm', 'pod')).status).toBe(0);
+        expect((await agent.cli('ps', '--all', '--json')).stdout).toBe('[]\n');
+        await agent.stop();
+      },
+    );
+
     test('SIGHUP: a bad configuration is refused, and the old one goes on', async () => {
       await agent.start();
       folder.configure({ ...configuration, isolation: ['acme/nothing'] });

@@ -6,7 +6,7 @@ export const repeated = (value: string, before: readonly string[] = []): string[
 export function defineContainerFlags(command: Command): Command {
   return command
     .optionsGroup('Container:')
-    .option('--name <id>', 'the name of the container (default: a generated one)')
+    .option('--name <id>', 'the name of the container; web.job is nested in web (default: a generated one)')
     .option('--rootfs <directory>', 'the directory that becomes / (needs the isolator filesystem/linux)')
     .option('--user <user>', 'a name, a uid, or user:group')
     .option('--env <name=value>', "a variable; only <name> takes the caller's value (repeatable)", repeated)
@@ -26,6 +26,9 @@ export function defineContainerFlags(command: Command): Command {
     .option('--bounding-capabilities <list>', 'those that a program can gain by an exec')
     .option('--privileged', 'all capabilities, nothing masked: root on the host')
     .option('--allow-new-privileges', 'setuid programs and file capabilities work')
-    .option('--share-pid-namespace', 'see and signal the processes of the host')
+    .option(
+      '--share-pid-namespace',
+      'see and signal the processes of the host; of a nested container: those of its parent',
+    )
     .option('--oom-score-adj <number>', 'from -1000 (spare it) to 1000');
 }

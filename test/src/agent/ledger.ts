@@ -11,6 +11,8 @@ export type Outcome = 'not asked' | 'asked' | 'answered';
 export interface Entry {
   readonly id: string;
   readonly parent: Entry | undefined;
+  /** Of class DEBUG: it ends with the agent that launched it. */
+  readonly isDebug: boolean;
   /** The status with which its script exits; undefined: it sleeps until it is killed. */
   readonly exitCode: number | undefined;
   launch: Outcome;
@@ -38,12 +40,13 @@ export class Ledger {
   readonly entries = new Map<string, Entry>();
   #count = 0;
 
-  add(exitCode: number | undefined, parent?: Entry): Entry {
+  add(exitCode: number | undefined, parent?: Entry, isDebug = false): Entry {
     this.#count += 1;
     const name = `c${this.#count}`;
     const entry: Entry = {
       id: parent ? `${parent.id}.${name}` : name,
       parent,
+      isDebug,
       exitCode,
       launch: 'asked',
       kill: 'not asked',
@@ -59,12 +62,16 @@ export class Ledger {
 
   /** With what is nested in it. */
   forget(entry: Entry): void {
-    for (const id of [...this.entries.keys()])
-      if (id === entry.id || id.startsWith(`${entry.id}.`)) this.entries.delete(id);
+    for (const { id } of [entry, ...this.nestedIn(entry)]) this.entries.delete(id);
   }
 
-  childrenOf(entry: Entry): Entry[] {
-    return [...this.entries.values()].filter(({ parent }) => parent === entry);
+  nestedIn(entry: Entry): Entry[] {
+    return [...this.entries.values()].filter(({ id }) => id.startsWith(`${entry.id}.`));
+  }
+
+  /** What it is nested in. */
+  around({ parent }: Entry): Entry[] {
+    return parent ? [parent, ...this.around(parent)] : [];
   }
 
   /** Runs until it is killed, and nobody has tried to. */
@@ -77,7 +84,7 @@ export class Ledger {
   /**
    * Compares with what the next agent lists, settles what was in doubt, and returns what is wrong.
    *
-   * @param hasDied  the agent that launched them has: what is nested and for debugging ends with it
+   * @param hasDied  the agent that launched them has: what is for debugging ends with it
    */
   settle(listed: readonly Listed[], hasDied: boolean): string[] {
     const byId = new Map(listed.map((each) => [unwire(each.container_id), each]));
@@ -113,7 +120,7 @@ export class Ledger {
     if (state === 'ENDED') return this.#ended(entry, termination?.exit_status, hasDied);
     if (entry.waited !== undefined) return `its end was answered, and it is ${state}`;
     if (!this.isSafe(entry)) return undefined;
-    if (hasDied && entry.parent) return `it is ${state}, and its agent has died`;
+    if (hasDied && entry.isDebug) return `it is ${state}, and its agent has died`;
     if (state !== 'RUNNING') return `nobody has killed it, and it is ${state}`;
     const now = processOf(container_status?.executor_pid);
     if (now === undefined) return 'it has no process';
@@ -123,7 +130,7 @@ export class Ledger {
   }
 
   #ended(entry: Entry, status: number | undefined, hasDied: boolean): string | undefined {
-    if (this.isSafe(entry) && !(hasDied && entry.parent)) return 'nobody has killed it, and it has ended';
+    if (this.isSafe(entry) && !(hasDied && entry.isDebug)) return 'nobody has killed it, and it has ended';
     return this.problemOfStatus(entry, status);
   }
 

@@ -78,19 +78,22 @@ export class Load {
   #launch(): Promise<void> | undefined {
     const alive = this.#known.filter(({ waited }) => waited === undefined);
     if (alive.length >= MOST_ALIVE || this.ledger.entries.size >= MOST_KNOWN) return undefined;
-    const parents = alive.filter(
-      (each) => each.parent === undefined && !each.isBusy && this.ledger.isSafe(each),
-    );
-    const parent = this.random.next() < 0.2 ? this.random.pick(parents) : undefined;
+    const parents = alive.filter((each) => !each.isDebug && !each.isBusy && this.ledger.isSafe(each));
+    const parent = this.random.next() < 0.35 ? this.random.pick(parents) : undefined;
+    const isDebug = parent !== undefined && this.random.next() < 0.3;
     const exitCode = this.random.next() < 0.5 ? undefined : this.random.below(256);
-    const entry = this.ledger.add(exitCode, parent);
+    const entry = this.ledger.add(exitCode, parent, isDebug);
     return this.#launchOf(entry);
   }
 
   async #launchOf(entry: Entry): Promise<void> {
     const pause = this.random.pick(['', 'sleep 0.03; ', 'sleep 0.1; ']);
     const script = entry.exitCode === undefined ? 'exec sleep 1000' : `${pause}exit ${entry.exitCode}`;
-    const config = { argv: ['sh', '-c', script], ...(entry.parent && { class: 'DEBUG' }) };
+    const config = {
+      argv: ['sh', '-c', script],
+      ...(entry.isDebug && { class: 'DEBUG' }),
+      ...(entry.parent && !entry.isDebug && { sharePidNamespace: this.random.next() < 0.5 }),
+    };
     const { status, body } = await this.#ask('LAUNCH_CONTAINER', { container_id: wire(entry.id), config });
     if (status !== 200) {
       // A nested one: its parent may have been killed meanwhile.
@@ -110,8 +113,8 @@ export class Load {
 
   #change(step: 'kill' | 'remove'): Promise<void> | undefined {
     const isFit = (entry: Entry): boolean => {
-      const family = [entry, entry.parent, ...this.ledger.childrenOf(entry)];
-      if (family.some((each) => each?.isBusy)) return false;
+      const family = [entry, ...this.ledger.around(entry), ...this.ledger.nestedIn(entry)];
+      if (family.some(({ isBusy }) => isBusy)) return false;
       return step === 'kill' ? this.ledger.isSafe(entry) : entry.waited !== undefined;
     };
     const entry = this.random.pick(this.#known.filter(isFit));
@@ -144,7 +147,7 @@ export class Load {
   }
 
   async #remove(entry: Entry): Promise<void> {
-    const family = [entry, ...this.ledger.childrenOf(entry)];
+    const family = [entry, ...this.ledger.nestedIn(entry)];
     for (const each of family) each.removal = 'asked';
     const { status, body } = await this.#ask('REMOVE_CONTAINER', { container_id: wire(entry.id) });
     if (status !== 200) return this.#report(entry, 'remove', status, body);
