@@ -49,6 +49,7 @@ const ADVICE: Readonly<Record<string, string>> = {
   'memfd_create EPERM':
     'the kernel refuses executable memfds (vm.memfd_noexec): use a directory for the image',
   'pidfd_open ESRCH': 'the process has ended',
+  'posix_spawn EAGAIN': 'no free process: raise pids.max, RLIMIT_NPROC or kernel.pid_max',
   'posix_spawn EACCES':
     'the image lies on a noexec mount, or the kernel refuses executable memfds (vm.memfd_noexec)',
   EMFILE: 'the process has too many open files: raise its limit (ulimit -n, LimitNOFILE=)',

@@ -35,13 +35,11 @@ afterAll(() => {
   folder.remove();
 });
 
-const list = async () => (await api.call('GET_CONTAINERS', { show_nested: true })).body.containers ?? [];
-
 /** Names of directories are ids: what is on disk is what is known. */
 const onDisk = (directory: string) => readdirSync(join(directory, 'containers'));
 
 describe('the agent is killed by SIGKILL', () => {
-  afterEach(tidy); // before the census
+  afterEach(() => agent.tidy()); // before the census
   withCensus({ directories: folder.directories, reapOrphans: true });
 
   test(
@@ -67,7 +65,7 @@ describe('the agent is killed by SIGKILL', () => {
       await agent.start();
       await check(ledger);
       console.log(`${counts.answered} requests were answered, ${counts.supervisors} supervisors killed`);
-      await removeAll();
+      await agent.removeAll();
       await agent.stop();
     },
     60_000 + KILLS * 3_000,
@@ -83,7 +81,7 @@ describe('the agent is killed by SIGKILL', () => {
 
   /** What the one before has answered, against what this one says and what is on disk. */
   async function check(ledger: Ledger): Promise<void> {
-    expect(ledger.settle(await list(), true)).toEqual([]);
+    expect(ledger.settle(await agent.list(), true)).toEqual([]);
     await Promise.all([...ledger.entries.values()].map((entry) => endsTruly(ledger, entry)));
     for (const entry of ledger.entries.values())
       if (entry.removal === 'asked') await removeAgain(ledger, entry);
@@ -114,25 +112,8 @@ describe('the agent is killed by SIGKILL', () => {
   }
 });
 
-async function removeAll(): Promise<void> {
-  for (const { container_id } of await list()) {
-    if (container_id.parent) continue;
-    await api.call('STOP_CONTAINER', { container_id, signal: 9 });
-    expect(await api.call('REMOVE_CONTAINER', { container_id })).toMatchObject({ status: 200 });
-  }
-}
-
-/** After a test that failed half-way too. */
-async function tidy(): Promise<void> {
-  if (agent.isRunning) await agent.stop('SIGKILL');
-  if (folder.directories.every((directory) => onDisk(directory).length === 0)) return;
-  await agent.start();
-  await removeAll();
-  await agent.stop();
-}
-
 describe('a supervisor is killed by SIGKILL', () => {
-  afterEach(tidy); // before the census
+  afterEach(() => agent.tidy()); // before the census
   withCensus({ directories: folder.directories, reapOrphans: true });
 
   const launch = async (id: string, more: object = {}) => {
@@ -165,7 +146,7 @@ describe('a supervisor is killed by SIGKILL', () => {
       state: 'RUNNING',
       pid: bystander.pid,
     });
-    await removeAll();
+    await agent.removeAll();
     await agent.stop();
   });
 
@@ -177,7 +158,7 @@ describe('a supervisor is killed by SIGKILL', () => {
     await agent.start();
     expect(await ended('web')).toMatchObject(because);
     expect((await api.call('GET_CONTAINER', { container_id: wire('other') })).body.pid).toBe(other.pid);
-    await removeAll();
+    await agent.removeAll();
     await agent.stop();
   });
 });

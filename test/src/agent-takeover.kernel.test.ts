@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { needs, reapOrphansMeanwhile, withCensus } from '@caisson/linux/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { type Listed, wire } from './agent/api.js';
+import { wire } from './agent/api.js';
 import { Ledger, processOf } from './agent/ledger.js';
 import { Load } from './agent/load.js';
 import { Random } from './agent/random.js';
@@ -43,12 +43,9 @@ const outputOf = async (id: string): Promise<string> => {
   return JSON.parse(text).data;
 };
 
-const list = async (): Promise<readonly Listed[]> =>
-  (await api.call('GET_CONTAINERS', { show_nested: true })).body.containers ?? [];
-
 const processes = async () =>
   Object.fromEntries(
-    (await list()).map(({ container_id, container_status }) => [
+    (await agent.list()).map(({ container_id, container_status }) => [
       container_id.value,
       processOf(container_status?.executor_pid),
     ]),
@@ -118,25 +115,12 @@ async function until(condition: () => boolean, shown: () => string): Promise<voi
   }
 }
 
-async function removeAll(): Promise<void> {
-  const outermost = (await list()).filter(({ container_id }) => !container_id.parent);
-  await Promise.all(
-    outermost.map(async ({ container_id }) => {
-      await api.call('STOP_CONTAINER', { container_id, signal: 9 });
-      expect(await api.call('REMOVE_CONTAINER', { container_id })).toMatchObject({ status: 200 });
-    }),
-  );
-}
-
 describe('caisson agent --takeover', () => {
   afterEach(async () => {
     folder.configure(configuration);
-    if (!agent.isRunning) await agent.start();
-    try {
-      await removeAll();
-    } finally {
-      await agent.stop();
-    }
+    await agent.removeAll().catch(() => {});
+    await agent.stop();
+    await agent.tidy();
   });
   // After the hook that cleans up.
   withCensus({ directories: folder.directories, reapOrphans: true });
@@ -279,6 +263,6 @@ describe('caisson agent --takeover', () => {
 
   test('without an agent to follow it is an ordinary start', async () => {
     await agent.start('--takeover');
-    expect(await list()).toEqual([]);
+    expect(await agent.list()).toEqual([]);
   });
 });

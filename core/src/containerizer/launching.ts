@@ -3,6 +3,7 @@
  * step is what recovery needs to undo it.
  */
 import { mkdirSync } from 'node:fs';
+import { dirname } from 'node:path';
 import {
   type CaissonError,
   type ContainerProcess,
@@ -84,7 +85,7 @@ function requireWanted({ id, cause }: ManagedContainer): void {
 function makeFiles(container: ManagedContainer): void {
   const { place, user } = container;
   try {
-    mkdirSync(place.runtimeDirectory, { mode: 0o700, recursive: true });
+    makeDirectory(place.runtimeDirectory);
     writePendingRecord(place.runtimeDirectory, container.record());
     failpoint('launch.sandbox');
     createSandbox(place, user);
@@ -92,6 +93,19 @@ function makeFiles(container: ManagedContainer): void {
     if (isCaissonError(error)) throw error;
     // A bare ENOSPC or EROFS of Node says where, not what to do.
     throw withCause(coreErrors.STATE_WRITE_FAILED(place.sandbox, messageOf(error)), error);
+  }
+}
+
+/** With those above it. Node's own `recursive` says ENOENT where the kernel has said EROFS. */
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { mode: 0o700 });
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST') return;
+    if (code !== 'ENOENT' || dirname(path) === path) throw error;
+    makeDirectory(dirname(path));
+    mkdirSync(path, { mode: 0o700 });
   }
 }
 

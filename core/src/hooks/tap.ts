@@ -78,15 +78,28 @@ export function attributed(
   error: unknown,
   details: Readonly<Record<string, unknown>>,
 ): CaissonError {
-  if (!isCaissonError(error)) return withDetails(wrapped, {}, details);
+  const { code } = (error ?? {}) as { code?: unknown };
+  const lacks = SCARCE.has(code) && { kind: 'exhausted' as const };
+  if (!isCaissonError(error)) return withDetails(wrapped, { ...lacks }, details);
   // A failed system call has a code too, but one that only its place gives a meaning.
   const own = typeof error.details === 'object' ? { code: error.code } : {};
   return withDetails(
     wrapped,
-    { ...own, kind: error.kind, hint: error.hint },
+    { ...own, kind: error.kind, ...lacks, hint: error.hint },
     { ...error.details, ...details },
   );
 }
+
+/** What the kernel says when it is the host that lacks something, and nothing is wrong with what was asked for. */
+const SCARCE: ReadonlySet<unknown> = new Set([
+  'EAGAIN',
+  'ENOMEM',
+  'EMFILE',
+  'ENFILE',
+  'ENOSPC',
+  'EDQUOT',
+  'EROFS',
+]);
 
 const withDetails = (
   error: CaissonError,
