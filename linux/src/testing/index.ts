@@ -8,6 +8,7 @@ export {
 } from './census.js';
 export { type GatedEnd, GatedProcess } from './gated-process.js';
 export { inMountNamespace, inNamespaces, type NamespaceModules } from './in-namespaces.js';
+export { LOOP_KINDS, LoopFilesystem, type LoopKind, loopProblem } from './loop-filesystem.js';
 export { asRoot, type Needs, needs, unmet } from './needs.js';
 export { reapOrphansMeanwhile } from './reap-orphans.js';
 export { exchangeForEver } from './renaming-attacker.js';
