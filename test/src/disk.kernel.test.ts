@@ -1,9 +1,10 @@
 /** posix/disk through the core and the agent: containers that write too much, on the host's filesystem and on btrfs. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { LOOP_KINDS, LoopFilesystem, loopProblem, needs, SLOWNESS, withCensus } from '@caisson/linux/testing';
+import { type PersistentVolume, persistentVolumePath } from '@caisson/plugin-sdk';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { RealAgent } from './agent/real-agent.js';
 import { Folder } from './caisson.js';
@@ -143,6 +144,53 @@ describe('du', () => {
   });
 });
 
+describe.each(['filesystem/linux', 'filesystem/posix'])('a persistent volume of %s', (filesystem) => {
+  const volume = (id: string, disk: number, containerPath: string): PersistentVolume => ({
+    disk,
+    persistence: { id },
+    volume: { containerPath, mode: 'RW' },
+  });
+  const settings = {
+    isolation: [filesystem, 'posix/disk'],
+    options: { 'posix/disk': { enforceQuota: true, watchInterval: '100ms' } },
+  };
+
+  kernelTest(
+    'is measured beside the sandbox, and ends the container if it grows past its own quota',
+    async () => {
+      const it = await opened(settings);
+      const [first, second] = [volume('db', 4, 'path1'), volume('more', 1, 'path2')];
+      const workDir = join(it.directory, 'work');
+      for (const each of [first, second]) mkdirSync(persistentVolumePath(workDir, each), { recursive: true });
+      const { id, sandbox } = await it.start(
+        `${write(2)}; ${write(2, 'path1/file')}; touch written; until [ -e go ]; do sleep 0.01; done; ${write(2, 'path2/file')}; exec sleep 60`,
+        { resources: { disk: 3, volumes: [first] } },
+      );
+      while (!existsSync(join(sandbox, 'written'))) await sleep(5);
+      const onHost = byHand(persistentVolumePath(workDir, first));
+      const own = byHand(sandbox);
+      for (const bytes of [onHost, own]) expect([bytes > 2 * MIB, bytes < 3 * MIB]).toEqual([true, true]);
+      await until(async () => (await it.core.usage(id)).disk_used_bytes === own);
+      expect(await it.core.usage(id)).toMatchObject({
+        disk_limit_bytes: 3 * MIB,
+        disk_statistics: [
+          { limit_bytes: 4 * MIB, used_bytes: onHost, persistence: { id: 'db' } },
+          { limit_bytes: 3 * MIB, used_bytes: own },
+        ],
+      });
+
+      await it.core.update(id, { disk: 3, volumes: [first, second] });
+      writeFileSync(join(sandbox, 'go'), '');
+      expect(await it.core.wait(id)).toMatchObject({
+        reason: 'REASON_CONTAINER_LIMITATION_DISK',
+        message: expect.stringMatching(/^Disk usage \(\d+KB\) exceeds quota \(1MB\)$/),
+        limitation: { resources: { volumes: [second] } },
+      });
+      await closed(it);
+    },
+  );
+});
+
 describe('a sandbox on another filesystem', () => {
   kernelTest('is measured there, and not what is mounted in it', async () => {
     const directory = newDirectory();
@@ -227,7 +275,7 @@ describe.each(LOOP_KINDS)('a filesystem that counts: %s', (kind) => {
       { resources: { disk: 64 } },
     );
     while (!existsSync(join(sandbox, 'full'))) await sleep(5);
-    await until(async () => ((await first.core.usage(id)).disk_used_bytes ?? 0) > 4 * MIB);
+    await until(async () => ((await first.core.usage(id)).disk_used_bytes ?? 0) >= 4 * MIB);
     expect(await first.core.usage(id)).toMatchObject({
       disk_limit_bytes: 64 * MIB,
       extensions: { 'posix/disk': { meter: meterName } },

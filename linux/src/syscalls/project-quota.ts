@@ -1,5 +1,5 @@
 /**
- * Project quotas of XFS, ext4 and f2fs: files bear the number of a project, and the filesystem counts what each project
+ * Project quotas of XFS and ext4: files bear the number of a project, and the filesystem counts what each project
  * has. A directory hands its number on to what is made in it.
  */
 import { checked, systemCall } from '../libc.js';

@@ -1,11 +1,14 @@
+import { realpathSync } from 'node:fs';
 import {
   type Container,
+  type HeldDirectory,
+  holdBeneath,
+  holdSandbox,
   type Limitation,
   type PersistentVolume,
   persistentVolumePath,
   type Resources,
 } from '@caisson/plugin-sdk';
-import { type HeldDirectory, holdSandbox, holdVolume } from './held-directory.js';
 
 /** Something of a container that is measured, with what it may have. */
 export interface MeasuredDirectory {
@@ -47,7 +50,7 @@ export const sandboxQuota = ({ resources, limits }: Allotment): number | undefin
 
 /** What is measured of a container: its sandbox, if it was given `disk`, and its persistent volumes. */
 export function directoriesOf(
-  container: Pick<Container, 'id' | 'sandbox'>,
+  container: Pick<Container, 'sandbox'>,
   allotment: Allotment,
   workDir: string,
 ): MeasuredDirectory[] {
@@ -55,8 +58,12 @@ export function directoriesOf(
   const { volumes = [] } = allotment.resources;
   const measured = volumes.map((volume): MeasuredDirectory => {
     const path = persistentVolumePath(workDir, volume);
-    return { key: path, quotaMb: volume.disk, volume, hold: () => holdVolume(path, volume.source) };
+    return { key: path, quotaMb: volume.disk, volume, hold: () => holdVolume(path, volume) };
   });
   if (disk === undefined) return measured;
-  return [...measured, { key: SANDBOX, quotaMb: disk, hold: () => holdSandbox(container) }];
+  return [...measured, { key: SANDBOX, quotaMb: disk, hold: () => holdSandbox(workDir, container) }];
 }
+
+/** The way there is the operator's; only where all of a filesystem is a volume may it end in a link. */
+const holdVolume = (path: string, { source }: PersistentVolume): HeldDirectory =>
+  holdBeneath(source?.type === 'MOUNT' ? realpathSync(path) : path, []);

@@ -28,7 +28,7 @@ export const duGauge = (
         const excludes = mounted();
         const found = await du.measure({
           subject: directory,
-          directory: held.path,
+          directory: held.pathForOthers,
           excludes,
           countFiles: countFiles && isSandbox,
           signal,

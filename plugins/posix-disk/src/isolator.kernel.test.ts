@@ -4,13 +4,17 @@ import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MS, mount, umount } from '@caisson/linux/syscalls';
 import { needs, withCensus } from '@caisson/linux/testing';
-import { type Container, type PersistentVolume, persistentVolumePath } from '@caisson/plugin-sdk';
+import {
+  type Container,
+  holdSandbox,
+  type PersistentVolume,
+  persistentVolumePath,
+} from '@caisson/plugin-sdk';
 import { StartedIsolator, TestContainers } from '@caisson/plugin-sdk/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { SANDBOX } from './directories.js';
 import type { DuMeter } from './du/du-meter.js';
 import { duGauge } from './gauges.js';
-import { holdSandbox } from './held-directory.js';
 import plugin from './index.js';
 import { mountedBelow } from './mounted-volumes.js';
 
@@ -126,7 +130,7 @@ describe('which volumes are mounted', () => {
     symlinkSync(join(containers.host.directory, 'elsewhere'), join(it.sandbox, 'link'));
     symlinkSync('real', join(it.sandbox, 'other'));
     mkdirSync(join(it.sandbox, 'plain'));
-    const held = holdSandbox(it);
+    const held = holdSandbox(containers.host.workDir, it);
     const paths = ['real', 'link', 'other', 'plain', 'absent', '../links/real'];
     expect(mountedBelow(held, paths)).toEqual(['real']);
     held.close();
@@ -135,7 +139,7 @@ describe('which volumes are mounted', () => {
   rootTest(
     'is looked at again afterwards: one that came meanwhile was counted, and the sandbox is walked anew',
     async () => {
-      const held = holdSandbox(containers.container(start(), { id: 'race' }));
+      const held = holdSandbox(containers.host.workDir, containers.container(start(), { id: 'race' }));
       const directory = containers.host.container({ id: 'race' }).sandbox;
       const volume = make(volumeAt('late'), 1);
       const walks: (readonly string[])[] = [];

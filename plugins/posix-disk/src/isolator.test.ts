@@ -16,7 +16,6 @@ import {
   TestContainers,
 } from '@caisson/plugin-sdk/testing';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { wayToSandbox } from './held-directory.js';
 import { findProgram, whyUnsupported } from './host.js';
 import plugin from './index.js';
 import { PosixDiskOptions } from './options.js';
@@ -269,15 +268,6 @@ describe('a nested container', () => {
     expect((await inner.limitation).message).toMatch(/exceeds quota \(1MB\)$/);
     expect((await usage(isolator, parent)).disk_used_bytes).toBeGreaterThan(2 * MIB);
     expect(outer.limitations).toEqual([]);
-  });
-
-  test('the way to its sandbox is walked from its outermost parent', () => {
-    const top = '/var/lib/caisson/containers/a/sandbox';
-    expect(wayToSandbox({ id: 'a', sandbox: top })).toEqual({ base: top, parts: [] });
-    expect(wayToSandbox({ id: 'a.b.c', sandbox: `${top}/containers/b/containers/c` })).toEqual({
-      base: top,
-      parts: ['containers', 'b', 'containers', 'c'],
-    });
   });
 
   (process.platform === 'linux' ? test : test.skip)(

@@ -1,6 +1,6 @@
-import { closeSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { O, openat2, RESOLVE } from '@caisson/linux/syscalls';
-import type { HeldDirectory } from './held-directory.js';
+import type { HeldDirectory } from '@caisson/plugin-sdk';
 
 /**
  * Which of these paths are mounts below a directory as it is now: persistent volumes, which have a quota of their own. A name
@@ -8,13 +8,18 @@ import type { HeldDirectory } from './held-directory.js';
  *
  * @param paths  relative to the directory
  */
-export function mountedBelow({ fd }: HeldDirectory, paths: readonly string[]): string[] {
-  if (fd === undefined || paths.length === 0) return [];
-  const own = mountOf(fd);
-  return paths.filter((path) => {
-    const mount = mountAt(fd, path);
-    return mount !== undefined && mount !== own;
-  });
+export function mountedBelow({ path }: Pick<HeldDirectory, 'path'>, paths: readonly string[]): string[] {
+  if (process.platform !== 'linux' || paths.length === 0) return [];
+  const fd = openSync(path, 'r');
+  try {
+    const own = mountOf(fd);
+    return paths.filter((each) => {
+      const mount = mountAt(fd, each);
+      return mount !== undefined && mount !== own;
+    });
+  } finally {
+    closeSync(fd);
+  }
 }
 
 function mountAt(directory: number, path: string): string | undefined {

@@ -1,4 +1,4 @@
-import type { Limitation } from '@caisson/plugin-sdk';
+import { holdBeneath, type Limitation } from '@caisson/plugin-sdk';
 import { ManualClock, RecordingLogger } from '@caisson/plugin-sdk/testing';
 import { describe, expect, test } from '@jest/globals';
 import { readCheckpoint } from './checkpoint.js';
@@ -12,7 +12,7 @@ const MIB = 2 ** 20;
 const directory = (quotaMb: number, more: Partial<MeasuredDirectory> = {}): MeasuredDirectory => ({
   key: SANDBOX,
   quotaMb,
-  hold: () => ({ path: '/', close() {} }),
+  hold: () => holdBeneath('/', []),
   ...more,
 });
 

@@ -24,7 +24,7 @@ export class QuotaAccounts {
   constructor(private readonly settings: AccountsSettings) {
     const { options, directory, log } = settings;
     if (options.meter === 'du') return;
-    const found = this.#find();
+    const found = this.#find({ limitsFiles: options.enforceQuota && options.maxFiles > 0 });
     if (typeof found !== 'string') this.#meter = found;
     else if (options.meter === 'quota') throw errors.QUOTA_UNAVAILABLE(directory, found);
     else log.info({ directory, reason: found }, 'disk usage is measured by du');
@@ -67,7 +67,7 @@ export class QuotaAccounts {
       { container: id, meter: account.kind },
       'its sandbox is measured by du from now on',
     );
-    const former = this.#find();
+    const former = this.#find({ limitsFiles: false });
     if (typeof former === 'string') return undefined;
     try {
       former.close(account);
@@ -91,8 +91,8 @@ export class QuotaAccounts {
     this.#meter?.end();
   }
 
-  #find(): QuotaMeter | string {
+  #find({ limitsFiles }: { limitsFiles: boolean }): QuotaMeter | string {
     const { options, directory, clock } = this.settings;
-    return findQuotaMeter({ directory, projectIds: options.projectIds, clock });
+    return findQuotaMeter({ directory, projectIds: options.projectIds, limitsFiles, clock });
   }
 }

@@ -12,11 +12,13 @@ import { ProjectMeter, projectProblem } from './project-meter.js';
 const run = promisify(execFile);
 
 const LONGEST_SYNC_MS = 30_000;
-const WITH_PROJECTS = ['xfs', 'ext4', 'f2fs'];
+const WITH_PROJECTS = ['xfs', 'ext4'];
 
 export interface FindMeterSettings {
   readonly directory: string;
   readonly projectIds: { readonly first: number; readonly last: number };
+  /** It must be able to limit how many files there are. */
+  readonly limitsFiles: boolean;
   readonly clock: Pick<Clock, 'monotonicMs'>;
 }
 
@@ -41,12 +43,13 @@ function meterFor(
   fd: number,
   directory: string,
   { filesystem, mountPoint, superOptions }: MountEntry,
-  { projectIds, clock }: FindMeterSettings,
+  { projectIds, limitsFiles, clock }: FindMeterSettings,
 ): QuotaMeter | string {
-  if (filesystem === 'btrfs')
-    return (
-      btrfsProblem(fd, mountPoint) ?? new BtrfsMeter({ fd, clock, sync: () => syncFilesystem(directory) })
-    );
+  if (filesystem === 'btrfs') {
+    if (limitsFiles) return 'btrfs cannot hold anybody to a number of files (maxFiles)';
+    const sync = () => syncFilesystem(directory);
+    return btrfsProblem(fd, mountPoint) ?? new BtrfsMeter({ fd, clock, sync });
+  }
   if (!WITH_PROJECTS.includes(filesystem)) return `${filesystem} has no quotas that it could count by`;
   if (!superOptions.includes('prjquota'))
     return `${mountPoint} (${filesystem}) is not mounted with the option prjquota`;

@@ -1,5 +1,5 @@
 /**
- * XFS, ext4 and f2fs count what each project has: a sandbox is put into one of its own, and what is made in it follows.
+ * XFS and ext4 count what each project has: a sandbox is put into one of its own, and what is made in it follows.
  * The figures are always fresh.
  *
  * Whoever owns a file may put it into another project (ioctl_xfs_fssetxattr(2)), and so out of the count, unless a

@@ -34,8 +34,13 @@ afterEach(() => {
 // After ours: the census is taken once everything is unmounted.
 withCensus();
 
-const findMeter = (directory: string, ids = { first: 5000, last: 10_000 }) =>
-  findQuotaMeter({ directory, projectIds: ids, clock: new ManualClock() });
+const findMeter = (directory: string, limitsFiles = false) =>
+  findQuotaMeter({
+    directory,
+    projectIds: { first: 5000, last: 10_000 },
+    limitsFiles,
+    clock: new ManualClock(),
+  });
 
 /** A container whose sandbox is in a guard directory, as the core makes them. */
 function containerOn(filesystem: LoopFilesystem, id: string) {
@@ -137,6 +142,25 @@ for (const kind of LOOP_KINDS) {
         without.remove();
       }
     });
+
+    kernelTest(
+      'who is to have so many files and no more is held to it, or it is said that he cannot be',
+      () => {
+        const limiting = findMeter(filesystem.path, true);
+        if (kind === 'btrfs') {
+          expect(limiting).toMatch(/number of files/);
+          return;
+        }
+        const it = containerOn(filesystem, 'files');
+        const account = (limiting as QuotaMeter).open(it, noTaken);
+        (limiting as QuotaMeter).limit(account, { bytes: undefined, files: 3 });
+        expect(write(it.sandbox, 'a', 0)).not.toMatch(/error|failed/);
+        expect(write(it.sandbox, 'b', 0)).not.toMatch(/error|failed/);
+        expect(write(it.sandbox, 'c', 0)).toMatch(REFUSALS[kind]);
+        (limiting as QuotaMeter).close(account);
+        (limiting as QuotaMeter).end();
+      },
+    );
 
     kernelTest('two sandboxes are counted apart', async () => {
       const [one, other] = ['one', 'other'].map((id) => containerOn(filesystem, id)) as [
