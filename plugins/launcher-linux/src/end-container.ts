@@ -21,7 +21,7 @@ export async function endContainer(
   if (container !== undefined) pidfdSendSignal(container, SIGKILL);
   if (await settlesWithin(ended, THAW_AFTER_MS)) return true;
   // SIGKILL waits on a frozen v1 cgroup, and a stopped supervisor does not reap.
-  if (container !== undefined) thawFreezerOf(pid, cgroups);
+  if (container !== undefined) thawFreezerOf(pid, container, cgroups);
   if (supervisor !== undefined) pidfdSendSignal(supervisor, SIGCONT);
   return settlesWithin(ended, GIVE_UP_AFTER_MS);
 }

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { readStat } from '@caisson/linux/proc';
 import { describe, expect } from '@jest/globals';
+import { pause, stepsWith } from './testing/guard-off.js';
 import { kernelTest, useLaunchKit } from './testing/launch-kit.js';
 import { hostPlan } from './testing/standard-plan.js';
 
@@ -58,6 +59,30 @@ describe.each([
     expect(readdirSync(`/proc/${launched.process.pid}/fd`)).toEqual([]);
     await launched.process.destroy();
     expect(await launched.end()).toMatchObject({ signal: 'SIGKILL' });
+  });
+
+  kernelTest.each([SIGKILL, SIGTERM])(
+    'whose command is killed by %i before it is executed has launched nothing (N11)',
+    async (signal) => {
+      const launched = await kit.fork(plan('echo executed'), stepsWith('start-init', pause(200)));
+      const { pid } = launched.process;
+      const released = launched.release();
+      const children = () => readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
+      while (children() === '') await new Promise(setImmediate);
+      process.kill(Number(children()), signal);
+      await expect(released).rejects.toMatchObject({ code: 'ENDED_BEFORE_EXEC' });
+      expect(await launched.end()).toMatchObject({ signal: 'SIGKILL', stdout: '' });
+    },
+  );
+
+  kernelTest('whose command ends at once has launched it', async () => {
+    for (let count = 0; count < 20; count++) {
+      expect(await kit.run(plan('exit 137'))).toMatchObject({ exitCode: 137 });
+      const missing = await kit.fork(
+        own ? kit.plan(['/no/such'], { init }) : hostPlan(['/no/such'], { init }),
+      );
+      await expect(missing.release()).rejects.toMatchObject({ code: 'COMMAND_NOT_FOUND' });
+    }
   });
 
   kernelTest('is killed at the gate: that is no launch (N11)', async () => {

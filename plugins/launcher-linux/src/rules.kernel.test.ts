@@ -52,6 +52,7 @@ import { startAgent } from './testing/agent.js';
 import { stepsWith, withoutCalls, withoutSteps } from './testing/guard-off.js';
 import { kernelTest, type Launched, useLaunchKit } from './testing/launch-kit.js';
 import { hostPlan, type PlanEdit } from './testing/standard-plan.js';
+import { thawFreezerOf } from './tracking-group.js';
 
 const kit = useLaunchKit({ reapOrphans: true });
 const SIGKILL = 9;
@@ -552,6 +553,26 @@ describe('N14: destroy', () => {
       rmdirSync(cgroup);
     },
   );
+
+  kernelTest('the number of a container that is gone thaws nobody else (N12)', async () => {
+    if (!readdirSync('/sys/fs/cgroup').includes('freezer')) return;
+    const [gone, other] = [await kit.start('sleep 1000'), await kit.start('sleep 1000')];
+    const pidfds = [gone, other].map(({ process: { pid } }) => pidfdOpen(pid));
+    const [pidfdOfGone, pidfdOfOther] = pidfds as [number, number];
+    await gone.process.destroy();
+    mkdirSync(cgroup);
+    writeFileSync(join(cgroup, 'cgroup.procs'), String(other.process.pid));
+    writeFileSync(join(cgroup, 'freezer.state'), 'FROZEN');
+    const isFrozen = () => readFileSync(join(cgroup, 'freezer.state'), 'utf8') !== 'THAWED\n';
+    // As it would be if the number of the one that is gone were the other's by now.
+    thawFreezerOf(other.process.pid, pidfdOfGone, kit.cgroups);
+    expect(isFrozen()).toBe(true);
+    thawFreezerOf(other.process.pid, pidfdOfOther, kit.cgroups);
+    expect(isFrozen()).toBe(false);
+    await other.process.destroy();
+    for (const fd of pidfds) closeSync(fd);
+    rmdirSync(cgroup);
+  });
 });
 
 describe('N6: the gate fails closed', () => {

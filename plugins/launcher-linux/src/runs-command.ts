@@ -1,17 +1,29 @@
-import { readlinkSync } from 'node:fs';
+import { closeSync, readlinkSync } from 'node:fs';
 import { isImage } from '@caisson/linux/exec-stage';
 import { pollReadable } from '@caisson/linux/syscalls';
+import { oldestChild } from './children.js';
+
+/** True if a container's command was executed and still runs. False leaves it open: the container's end will tell. */
+export function runsCommand(pid: number, pidfd: number, isInit: boolean): boolean {
+  if (!isInit) return hasExecuted(pid, pidfd);
+  const command = oldestChild(pid);
+  if (!command) return false;
+  try {
+    return hasExecuted(command.pid, command.pidfd);
+  } finally {
+    closeSync(command.pidfd);
+  }
+}
 
 /**
- * True if a process has executed its command and still runs. A dying one has closed its descriptors before its pidfd
- * tells, so it is asked for its executable: gone by then, or the image, which an init goes on with. False leaves it open:
- * its end will tell.
+ * A dying process has closed its descriptors before its pidfd tells, so it is asked for its executable: gone by then, or still
+ * the image.
  */
-export function runsCommand(pid: number, pidfd: number, isInit: boolean): boolean {
+function hasExecuted(pid: number, pidfd: number): boolean {
   const executable = executableOf(pid);
   // After that: the number was its own when it was asked by it.
   const ended = pollReadable(pidfd, 0);
-  return !ended && executable !== undefined && isImage(executable) === isInit;
+  return !ended && executable !== undefined && !isImage(executable);
 }
 
 function executableOf(pid: number): string | undefined {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Cgroup, type Cgroups, killAll, removeAll, thaw } from '@caisson/linux/cgroups';
+import { pidfdSendSignal } from '@caisson/linux/syscalls';
 import type { Container } from '@caisson/plugin-sdk';
 import { errors } from './errors.js';
 
@@ -48,8 +49,12 @@ export function findTrackingGroup(container: Container, cgroups: Cgroups): Track
   return cgroup?.exists() ? new TrackingGroup(cgroup) : undefined;
 }
 
-/** SIGKILL waits on a frozen cgroup of version 1 until it is thawed (threat model N14). */
-export function thawFreezerOf(pid: number, cgroups: Cgroups): void {
+/**
+ * SIGKILL waits on a frozen cgroup of version 1 until it is thawed (threat model N14).
+ * @param pidfd  of that process: its number says where it is only as long as it is not reaped (N12)
+ */
+export function thawFreezerOf(pid: number, pidfd: number, cgroups: Cgroups): void {
   const cgroup = cgroups.find('freezer')?.cgroupOf(pid);
-  if (cgroup && cgroup.hierarchy.version === 1 && cgroup.path !== '') thaw(cgroup);
+  const isFreezer = cgroup && cgroup.hierarchy.version === 1 && cgroup.path !== '';
+  if (isFreezer && pidfdSendSignal(pidfd, 0)) thaw(cgroup);
 }

@@ -5,10 +5,14 @@ import type { LaunchTable } from '../launch-table.js';
 import type { LaunchStep } from '../step.js';
 import { dieWithSupervisor } from './become-user.js';
 
-const SIGCHLD = 17;
 const CLONE_PARENT_SETTID = 0x100000;
 const SIG_BLOCK = 0;
 const LAST_DESCRIPTOR = 0xffff_ffff;
+const INFO_BYTES = 128;
+const P_ALL = 0;
+const [WNOHANG, WEXITED, WNOWAIT] = [1, 4, 0x01000000];
+const [__WCLONE, __WALL] = [0x80000000, 0x40000000];
+const SECCOMP_MODE_STRICT = 1;
 
 /**
  * Step start-init: the first process clones the command and stays as an init that reaps whatever is left to it. Where
@@ -19,10 +23,9 @@ export const startInit: LaunchStep = {
   needed: ({ init }) => init,
   compile(plan, table) {
     if (!plan.namespaces.create.includes('pid')) table.call('prctl', [PR.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0]);
-    // The kernel stores the command's pid where the loop below compares with it.
-    const flags = SIGCHLD | CLONE_PARENT_SETTID;
+    // The kernel stores the command's pid where the loop below compares with it. No SIGCHLD until it is executed: see there.
     const command = table.operandOf(table.init.compare);
-    table.call('clone', [flags, 0, command, 0, 0], { jumpIfNotZero: table.init.start });
+    table.call('clone', [CLONE_PARENT_SETTID, 0, command, 0, 0], { jumpIfNotZero: table.init.start });
     dieWithSupervisor(table);
   },
 };
@@ -39,6 +42,7 @@ export const runInit: LaunchStep = {
     const status = table.memory(8);
     const [wait, done, killed] = [new Label('wait'), new Label('command ended'), new Label('killed')];
     table.place(wait);
+    leaveIfNotExecuted(table, status, wait);
     const ended = table.call('wait4', [-1, status, 0, 0], { tolerate: ['EINTR'], orElse: wait });
     table.place(table.init.compare);
     table.jumpIfEqual(ended, 0, done);
@@ -47,6 +51,31 @@ export const runInit: LaunchStep = {
     leaveWithStatus(table, status, killed);
   },
 };
+
+/**
+ * A child that is found with __WCLONE alone is a command that was not executed (step supervise; what is left to an init is not:
+ * it gets SIGCHLD). If its record tells why, the init leaves as ever; if it was killed, so is the init, which is no exit code
+ * that a command could have (N11). The first process of a pid namespace cannot kill itself but by a call that it gave up.
+ */
+function leaveIfNotExecuted(
+  table: LaunchTable,
+  status: ReturnType<LaunchTable['memory']>,
+  wait: Label,
+): void {
+  const [executed, killed] = [new Label('executed'), new Label('killed before')];
+  const options = WEXITED | WNOWAIT | __WALL;
+  const any = [P_ALL, 0, table.memory(INFO_BYTES), options, 0];
+  table.call('waitid', any, { tolerate: ['EINTR'], orElse: wait });
+  const early = [-1, status, __WCLONE | WNOHANG, 0];
+  const found = table.call('wait4', early, { tolerate: ['ECHILD'], orElse: executed });
+  table.jumpIfEqual(found, 0, executed);
+  table.jumpIfNotZero(table.compute(table.valueAt(status), { mask: 0x7f }), killed);
+  table.call('exit_group', [table.compute(table.valueAt(status), { mask: 0xff00, shift: 8 })]);
+  table.place(killed);
+  table.call('prctl', [PR.PR_SET_SECCOMP, SECCOMP_MODE_STRICT, 0, 0, 0]);
+  table.call('getpid', []);
+  table.place(executed);
+}
 
 function leaveWithStatus(table: LaunchTable, status: ReturnType<LaunchTable['memory']>, killed: Label): void {
   const signal = table.compute(table.valueAt(status), { mask: 0x7f });
