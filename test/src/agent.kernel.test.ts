@@ -1,6 +1,6 @@
 /** `caisson agent` from outside: each command against it, what survives its SIGKILL, docs/api.md as a reader would type it. */
 import { execFileSync } from 'node:child_process';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { needs, withCensus } from '@caisson/linux/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -11,7 +11,16 @@ const kinds = [
   { name: 'posix', configuration: { launcher: 'posix', isolation: ['filesystem/posix'] }, root: false },
   {
     name: 'linux',
-    configuration: { launcher: 'linux', isolation: ['filesystem/linux', 'namespaces/pid'] },
+    configuration: {
+      launcher: 'linux',
+      isolation: [
+        'filesystem/linux',
+        'namespaces/pid',
+        'volume/host_path',
+        'volume/sandbox_path',
+        'volume/tmpfs',
+      ],
+    },
     root: true,
   },
 ];
@@ -99,6 +108,27 @@ describe.each(kinds)('caisson agent with the launcher $name', ({ name, configura
         stderr: 'caisson: there is no container web\n',
       });
       expect(await agent.stop()).toMatchObject({ status: 0 });
+    });
+
+    test('a persistent volume comes with an update, stays with the next, and goes with another', async () => {
+      const stored = join(folder.directories[0]!, 'volumes');
+      const update = async (...flags: string[]) =>
+        expect(await agent.cli('update', 'web', ...flags)).toMatchObject({ status: 0, stderr: '' });
+      const volumes = async () => JSON.parse((await agent.cli('inspect', 'web')).stdout).resources.volumes;
+      const db = { disk: 64, persistence: { id: 'db' }, volume: { containerPath: 'data', mode: 'RW' } };
+      await agent.start();
+      await agent.launch('web', 'sleep 1000');
+      await update('--persistent-volume', 'db:data:size=64MB');
+      await update('--resource', 'mem=64');
+      expect(await volumes()).toEqual([db]);
+      await update('--no-persistent-volumes');
+      expect(await volumes()).toBeUndefined();
+      await agent.cli('rm', '--force', 'web');
+      await agent.launch('again', 'ls -d data', '--persistent-volume', 'db:data:size=64MB');
+      expect((await agent.cli('wait', 'again')).status).toBe(0);
+      await agent.cli('rm', 'again');
+      await agent.stop();
+      rmSync(stored, { recursive: true });
     });
 
     test('a launch that fails says why, and leaves nothing', async () => {
@@ -244,6 +274,8 @@ describe.each(kinds)('caisson agent with the launcher $name', ({ name, configura
         expect([command, output.trim()]).toEqual([command, expect.stringMatching(answer)]);
       }
       await agent.stop();
+      // What a persistent volume holds stays until the operator deletes it.
+      rmSync(join(folder.directories[0]!, 'volumes'), { recursive: true, force: true });
     });
   });
 });

@@ -1,10 +1,11 @@
 /** `launch`, `wait`, `stop`, `kill`, `rm`, `update`, `events`: what happens to containers. */
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:os';
-import { parseDuration } from '@caisson/plugin-sdk';
+import { type PersistentVolume, parseDuration, type Resources } from '@caisson/plugin-sdk';
 import { errors } from '../errors.js';
 import { statusOfTermination } from '../exit-status.js';
 import { type ContainerFlags, containerConfigOf } from '../run/container-config.js';
+import { toWireVolume } from '../server/calls/volumes.js';
 import type { AgentClient } from './agent-client.js';
 import { describeEnd, type Ended, toWire, wireResources } from './messages.js';
 
@@ -74,21 +75,38 @@ export async function remove(
   return 0;
 }
 
-export async function update(
-  client: AgentClient,
-  id: string,
-  { resource, limit }: Pick<ContainerFlags, 'resource' | 'limit'>,
-): Promise<number> {
+interface UpdateFlags extends Pick<ContainerFlags, 'resource' | 'limit' | 'persistentVolume'> {
+  readonly persistentVolumes?: boolean;
+}
+
+export async function update(client: AgentClient, id: string, flags: UpdateFlags): Promise<number> {
+  const { resource, limit, persistentVolume } = flags;
   const caller = { directory: '/', environment: {} };
-  const { resources = {}, limits } = containerConfigOf(['-'], { resource, limit }, caller);
+  const config = containerConfigOf(['-'], { resource, limit, persistentVolume }, caller);
+  const { volumes, ...amounts } = config.resources ?? {};
   await client.call('UPDATE_CONTAINER', {
     container_id: toWire(id),
-    resources: wireResources(resources),
-    ...(limits && {
-      limits: Object.fromEntries(Object.entries(limits).map(([name, value]) => [name, { value }])),
+    resources: [
+      ...wireResources(amounts),
+      ...(volumes ?? (await keptVolumes(client, id, flags))).map(toWireVolume),
+    ],
+    ...(config.limits && {
+      limits: Object.fromEntries(Object.entries(config.limits).map(([name, value]) => [name, { value }])),
     }),
   });
   return 0;
+}
+
+/** An update says all that a container shall have: what nobody wants changed is asked for first. */
+async function keptVolumes(
+  client: AgentClient,
+  id: string,
+  { persistentVolumes = true }: UpdateFlags,
+): Promise<readonly PersistentVolume[]> {
+  if (!persistentVolumes) return [];
+  const input = { container_id: toWire(id) };
+  const { resources } = await client.call<{ resources: Resources }>('GET_CONTAINER', input);
+  return resources.volumes ?? [];
 }
 
 /** A line of JSON for each, until the agent ends or the caller does. */

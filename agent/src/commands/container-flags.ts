@@ -14,6 +14,22 @@ export function defineContainerFlags(command: Command): Command {
     .option('--executable <file>', 'the file to execute; <command> is then only its name')
     .option('--init', 'a first process that reaps zombies')
     .option('--label <name=value>', 'a note for programs; changes nothing (repeatable)', repeated)
+    .optionsGroup('Volumes:')
+    .option(
+      '--volume <source:path[:words]>',
+      'a path of the host, or relative of the sandbox, at a path of the container; ro, rslave, rshared (repeatable)',
+      repeated,
+    )
+    .option(
+      '--tmpfs <path[:words]>',
+      'memory at a path of the container; size=64MB, mode=1777, ro (repeatable)',
+      repeated,
+    )
+    .option(
+      '--persistent-volume <id:name:words>',
+      'files that outlive the container, as <name> in its sandbox; size=64MB, ro, shared, role=eng (repeatable)',
+      repeated,
+    )
     .optionsGroup('Limits and privileges:')
     .option(
       '--rlimit <name=soft:hard>',

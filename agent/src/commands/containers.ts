@@ -16,7 +16,13 @@ export function defineContainers(caisson: Command, done: Done): void {
       .command('update <id>')
       .description('change the resources of a running container')
       .option('--resource <name=amount>', 'cpus, mem (MiB), disk (MiB) or pids (repeatable)', repeated)
-      .option('--limit <name=amount>', 'a hard limit where it differs (repeatable)', repeated),
+      .option('--limit <name=amount>', 'a hard limit where it differs (repeatable)', repeated)
+      .option(
+        '--persistent-volume <id:name:words>',
+        'the persistent volumes that it shall have; without, those that it has (repeatable)',
+        repeated,
+      )
+      .option('--no-persistent-volumes', 'it shall have none'),
   ).action(async (id: string, flags) => done(await (await change()).update(await connect(flags), id, flags)));
   defineAgentFlags(
     caisson.command('events').description('print what happens to containers, a line of JSON each'),

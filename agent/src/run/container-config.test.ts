@@ -38,6 +38,24 @@ describe('the flags of caisson run as a ContainerConfig', () => {
       { privileged: true, init: true, sharePidNamespace: true },
     ],
     [{ oomScoreAdj: '-500' }, { oomScoreAdj: -500 }],
+    [
+      { volume: ['/srv:/data:ro'], tmpfs: ['/tmp'] },
+      {
+        volumes: [
+          { containerPath: '/data', mode: 'RO', source: { type: 'HOST_PATH', path: '/srv' } },
+          { containerPath: '/tmp', mode: 'RW', source: { type: 'TMPFS' } },
+        ],
+      },
+    ],
+    [
+      { resource: ['mem=64'], persistentVolume: ['db:data:size=1MB'] },
+      {
+        resources: {
+          mem: 64,
+          volumes: [{ disk: 1, persistence: { id: 'db' }, volume: { containerPath: 'data', mode: 'RW' } }],
+        },
+      },
+    ],
   ])('%j becomes %j', (flags, config) => {
     expect(configOf(flags)).toEqual({ ...always, ...config });
     expect(ContainerConfigSchema.safeParse(configOf(flags)).success).toBe(true);

@@ -1,7 +1,8 @@
 /** The flags of `caisson run` as a ContainerConfig. Here only their form counts: the core checks what they say. */
 import { resolve } from 'node:path';
-import type { ContainerConfig } from '@caisson/plugin-sdk';
+import type { ContainerConfig, Resources, Volume } from '@caisson/plugin-sdk';
 import { errors } from '../errors.js';
+import { persistentVolumeOf, tmpfsOf, volumeOf } from './volume-flags.js';
 
 export interface ContainerFlags {
   readonly rootfs?: string | undefined;
@@ -21,6 +22,9 @@ export interface ContainerFlags {
   readonly allowNewPrivileges?: true | undefined;
   readonly sharePidNamespace?: true | undefined;
   readonly oomScoreAdj?: string | undefined;
+  readonly volume?: readonly string[] | undefined;
+  readonly tmpfs?: readonly string[] | undefined;
+  readonly persistentVolume?: readonly string[] | undefined;
 }
 
 /** What the flags refer to. */
@@ -49,7 +53,7 @@ export function containerConfigOf(
     user: flags.user,
     workingDirectory: flags.workdir,
     rootfs: flags.rootfs === undefined ? undefined : resolve(caller.directory, flags.rootfs),
-    resources: amounts('--resource', flags.resource),
+    resources: resourcesOf(flags),
     limits: amounts('--limit', flags.limit),
     sharePidNamespace: flags.sharePidNamespace,
     privileged: flags.privileged,
@@ -59,6 +63,7 @@ export function containerConfigOf(
     oomScoreAdj:
       flags.oomScoreAdj === undefined ? undefined : numberOf('--oom-score-adj', flags.oomScoreAdj, '-500'),
     init: flags.init,
+    volumes: volumesOf(flags),
     stdio: flags.terminal ? 'terminal' : 'inherit',
     windowSize: flags.terminal ? caller.windowSize : undefined,
     labels: pairs('--label', 'team=storage', flags.label, (value) => value),
@@ -79,6 +84,17 @@ function environmentOf(flags: ContainerFlags, caller: Caller): Record<string, st
 
 const amounts = (flag: string, values: readonly string[] | undefined) =>
   pairs(flag, 'mem=64', values, (value) => numberOf(flag, value, 'mem=64'));
+
+function resourcesOf(flags: ContainerFlags): Resources | undefined {
+  const given = amounts('--resource', flags.resource);
+  const volumes = flags.persistentVolume?.map(persistentVolumeOf);
+  return volumes ? { ...given, volumes } : given;
+}
+
+function volumesOf({ volume = [], tmpfs = [] }: ContainerFlags): Volume[] | undefined {
+  const volumes = [...volume.map(volumeOf), ...tmpfs.map(tmpfsOf)];
+  return volumes.length > 0 ? volumes : undefined;
+}
 
 /** `1024:2048` is soft and hard, `1024` both. */
 function rlimitOf(text: string): { soft: number | 'unlimited'; hard: number | 'unlimited' } {
