@@ -48,10 +48,10 @@ export class FilesystemLinuxIsolator implements Isolator {
     hooks.recover.tapPromise(name, async ({ containers }) => {
       for (const each of containers) volumes.takeUp(each);
     });
-    hooks.prepare.tapPromise(name, async (container, plan) => this.#prepare(container, plan));
-    hooks.isolate.tapPromise(name, async (container, pid) => volumes.remember(container, pid));
+    hooks.prepare.tap(name, (container, plan) => this.#prepare(container, plan));
+    hooks.isolate.tap(name, (container, pid) => volumes.remember(container, pid));
     hooks.update.tapPromise(name, (container, resources) => volumes.update(container, resources));
-    hooks.cleanup.tapPromise(name, async ({ id }) => volumes.forget(id));
+    hooks.cleanup.tap(name, ({ id }) => volumes.forget(id));
   }
 
   #prepare(container: Container, plan: LaunchPlan): void {

@@ -36,9 +36,9 @@ export class FilesystemPosixIsolator implements Isolator {
     hooks.recover.tapPromise(name, async ({ containers }) => {
       for (const each of containers) noteVolumesOf(workDir, each);
     });
-    hooks.prepare.tapPromise(name, async (container, plan) => this.#prepare(container, plan));
+    hooks.prepare.tap(name, (container, plan) => this.#prepare(container, plan));
     hooks.update.tapPromise(name, (container, resources) => this.#update(container, resources));
-    hooks.cleanup.tapPromise(name, async ({ id }) => giveBackPersistentVolumes(workDir, id));
+    hooks.cleanup.tap(name, ({ id }) => giveBackPersistentVolumes(workDir, id));
   }
 
   #prepare(container: Container, plan: LaunchPlan): void {
