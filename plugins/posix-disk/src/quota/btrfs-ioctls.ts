@@ -40,7 +40,7 @@ export function limitSubvolume(fd: number, subvolume: number, bytes: number | un
   ioctl(fd, BTRFS_IOC_QGROUP_LIMIT, argument);
 }
 
-/** Forgets the count of a subvolume that is gone. @throws SyscallError  EBUSY it is not gone yet; ENOENT */
+/** Forgets the count of a subvolume that is gone. @throws SyscallError  EBUSY it is not gone yet, or its count is not yet committed as zero (6.1); ENOENT */
 export function destroyQgroup(fd: number, subvolume: number): void {
   const argument = Buffer.alloc(16);
   argument.writeBigUInt64LE(BigInt(subvolume), 8);
