@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { defineAgent } from './commands/agent.js';
 import { defineAttaching } from './commands/attach.js';
+import { defineCompletion } from './commands/completion.js';
 import { defineConfig } from './commands/config.js';
 import { defineContainers } from './commands/containers.js';
 import { defineDoctor } from './commands/doctor.js';
@@ -37,6 +38,7 @@ export function commandLine(done: Done, only?: string): Command {
   definePlugins(caisson, done);
   defineConfig(caisson, done);
   defineDoctor(caisson, done);
+  defineCompletion(caisson, done);
   return caisson;
 }
 

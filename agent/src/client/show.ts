@@ -15,10 +15,11 @@ async function entriesOf(client: AgentClient): Promise<readonly Entry[]> {
 
 export async function ps(
   client: AgentClient,
-  { json: asJson, all }: { json?: true; all?: true },
+  { json: asJson, all, quiet }: { json?: true; all?: true; quiet?: true },
 ): Promise<number> {
   const entries = (await entriesOf(client)).filter(({ state }) => all || state !== 'ENDED');
   if (asJson) print(json(entries));
+  else if (quiet) print(entries.map(({ container_id }) => `${fromWire(container_id)}\n`).join(''));
   else print(`${table(['ID', 'STATE', 'PID', 'AGE', 'NOTE'], entries.map(rowOf), process.stdout.columns)}\n`);
   return 0;
 }

@@ -51,6 +51,7 @@ function defineShowing(caisson: Command, done: Done): void {
       .command('ps')
       .description('list containers')
       .option('-a, --all', 'those that have ended too')
+      .option('-q, --quiet', 'their ids alone')
       .option('--json', 'as JSON, for programs'),
   ).action(async (flags) => done(await (await show()).ps(await connect(flags), flags)));
   defineAgentFlags(
