@@ -4,6 +4,8 @@ import { mount, umount } from '@caisson/linux/syscalls';
 import { inNamespaces, needs, withCensus } from '@caisson/linux/testing';
 import type { Volume } from '@caisson/plugin-sdk';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { RealAgent } from './agent/real-agent.js';
+import { Folder } from './caisson.js';
 import { Containers, newDirectory } from './containers.js';
 
 const kernelTest = needs(test, { root: true });
@@ -176,6 +178,45 @@ describe('F6: on a host whose tree is shared, as systemd leaves it (MESOS-6563)'
       { module: new URL('./containers.js', import.meta.url).href, volumes },
     );
     expect(outcome).toEqual({ leaked: true, during: true, stdout: 'x\n', after: true });
+  });
+});
+
+describe('--default_container_info', () => {
+  kernelTest('gives every container that brings no ContainerInfo its private /tmp', async () => {
+    const folder = new Folder({ isolation });
+    const agent = new RealAgent(folder);
+    const info = {
+      type: 'MESOS',
+      volumes: [{ host_path: '.private/tmp', container_path: '/tmp', mode: 'RW' }],
+    };
+    const workDir = join(directory, 'agent');
+    try {
+      await agent.start(`--work_dir=${workDir}`, `--default_container_info=${JSON.stringify(info)}`);
+      const script = 'touch /tmp/$0; stat -c %a /tmp; ls -A /tmp';
+      const launches = [
+        ['one', { command: { shell: false, value: 'sh', arguments: ['sh', '-c', script, 'one'] } }],
+        ['two', { config: { argv: ['sh', '-c', script, 'two'] } }],
+      ] as const;
+      for (const [value, message] of launches) {
+        const container_id = { value };
+        const launched = await agent.api.call('LAUNCH_CONTAINER', { container_id, ...message });
+        expect(launched).toMatchObject({ status: 200 });
+        await agent.api.call('WAIT_CONTAINER', { container_id });
+        const stdout = join(workDir, 'containers', value, 'sandbox/stdout');
+        expect(readFileSync(stdout, 'utf8')).toBe(`1777\n${value}\n`);
+      }
+      const container_id = { value: 'plain' };
+      const command = { value: 'ls -d .private' };
+      await agent.api.call('LAUNCH_CONTAINER', { container_id, command, container: { type: 'MESOS' } });
+      const { body } = await agent.api.call('WAIT_CONTAINER', { container_id });
+      expect(body).toMatchObject({ exit_code: 2 });
+      await agent.removeAll();
+      await agent.stop();
+    } finally {
+      if (agent.isRunning) await agent.stop('SIGKILL');
+      folder.remove();
+      rmSync(workDir, { recursive: true, force: true });
+    }
   });
 });
 

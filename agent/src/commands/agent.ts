@@ -17,6 +17,10 @@ const OWN = [
   ['--takeover', 'follow the agent that serves now, without a request refused; it ends then'],
   ['--hostname <name>', 'the name of this host in answers'],
   ['--log-level <level>', 'trace, debug, info, warn, error or silent (default: info)'],
+  [
+    '--default-container-info <json>',
+    'a ContainerInfo for outermost containers that bring none, or a file of it',
+  ],
   ['--gc-delay <duration>', 'how long containers that ended are kept (default: 1weeks)'],
   ['--gc-disk-headroom <fraction>', 'how much of the disk stays free: they go sooner then (default: 0.1)'],
   ['--http-heartbeat-interval <duration>', 'between heartbeats of a stream (default: 30secs)'],

@@ -29,11 +29,12 @@ const NestedLaunch = Id.extend({
   container: ContainerInfoSchema.optional(),
 });
 
-async function launch(message: LaunchMessage, { containers }: ReadyContext): Promise<undefined> {
+async function launch(message: LaunchMessage, { containers, settings }: ReadyContext): Promise<undefined> {
   const id = fromWire(message.container_id);
   const problem = problemOfPlace(message);
   if (problem) throw apiErrors.CALL_INVALID('LAUNCH_CONTAINER', [problem]);
-  await containers.launch(id, configOf(message));
+  const usesDefault = message.container_id.parent === undefined && !message.container;
+  await containers.launch(id, { ...(usesDefault && settings.defaultContainer), ...configOf(message) });
   return undefined;
 }
 

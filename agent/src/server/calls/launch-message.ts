@@ -155,7 +155,8 @@ function refuseUnsupported({ type, hostname, mesos, network_infos, linux_info }:
   if (unsupported) throw apiErrors.UNSUPPORTED_FIELD(unsupported[0], 'not supported yet');
 }
 
-function infoOf(info: Info): Partial<ContainerConfig> {
+/** @throws UNSUPPORTED_FIELD, CALL_INVALID */
+export function infoOf(info: Info): Partial<ContainerConfig> {
   refuseUnsupported(info);
   const { linux_info: linux, rlimit_info, tty_info, volumes } = info;
   const effective = linux?.effective_capabilities ?? linux?.capability_info;

@@ -45,6 +45,26 @@ describe('settings of the agent', () => {
     expect(environment).not.toHaveProperty('CAISSON_SANDBOX');
   });
 
+  test('a default ContainerInfo, as JSON or in a file; what this agent cannot give is refused at once', () => {
+    const volume = { mode: 'RW', container_path: '/tmp', host_path: '.private/tmp' };
+    const text = JSON.stringify({ type: 'MESOS', volumes: [volume] });
+    const path = join(directory, 'info.json');
+    writeFileSync(path, text);
+    const source = { type: 'SANDBOX_PATH', of: 'SELF', path: '.private/tmp' };
+    for (const given of [text, path, `file://${path}`])
+      expect(settings({ default_container_info: given }).defaultContainer).toEqual({
+        volumes: [{ containerPath: '/tmp', mode: 'RW', source }],
+      });
+    expect(settings({}).defaultContainer).toEqual({});
+    for (const wrong of ['{', '/does/not/exist', '{"volumes": [{}]}', '{"type": "DOCKER"}'])
+      expect(() => settings({ default_container_info: wrong })).toThrow(
+        expect.objectContaining({
+          code: 'SETTING_INVALID',
+          message: expect.stringContaining('default_container_info: '),
+        }),
+      );
+  });
+
   test.each([
     [{ port: 'x' }, 'flag --port: must be a whole number'],
     [{ port: '65536' }, 'flag --port: must be a port'],

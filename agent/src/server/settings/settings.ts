@@ -1,9 +1,10 @@
 /** What the agent itself is told, beside the configuration of containers: where it listens, to whom, how much. */
 import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { durationOption, formatDuration, z } from '@caisson/plugin-sdk';
+import { type ContainerConfig, durationOption, formatDuration, z } from '@caisson/plugin-sdk';
 import { apiErrors } from '../errors.js';
 import { type AccessPolicy, Credentials, type Right } from '../http/authentication.js';
+import { defaultContainerOf } from './default-container.js';
 
 const bool = z.enum(['true', '1', 'false', '0']).transform((text) => text === 'true' || text === '1');
 const number = z.string().regex(/^\d+$/, 'must be a whole number').transform(Number);
@@ -34,6 +35,7 @@ export const SettingsSchema = z.strictObject({
   httpHeartbeatInterval: durationOption().default(30_000),
   gcDelay: durationOption().default(7 * 86_400_000),
   gcDiskHeadroom: fraction.default(0.1),
+  defaultContainerInfo: z.string().optional(),
   maxWaiters: number.default(4096),
   maxConnections: number.default(8192),
 });
@@ -71,6 +73,8 @@ export interface Settings {
   readonly gcDelayMs: number;
   readonly gcDiskHeadroom: number;
   readonly limits: Limits;
+  /** What outermost containers have that say nothing of it. */
+  readonly defaultContainer: Partial<ContainerConfig>;
   readonly parsed: ParsedSettings;
 }
 
@@ -101,6 +105,7 @@ export function settingsOf(parsed: ParsedSettings, runtimeDir: string): Settings
     heartbeatMs: parsed.httpHeartbeatInterval,
     gcDelayMs: parsed.gcDelay,
     gcDiskHeadroom: parsed.gcDiskHeadroom,
+    defaultContainer: defaultContainerOf(parsed.defaultContainerInfo),
     limits: {
       bodyBytes: 1024 * 1024,
       connections: parsed.maxConnections,
