@@ -1,5 +1,5 @@
 /** `caisson exec` and `caisson attach`: a user, at a terminal and without, and containers of a real agent. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -224,12 +224,15 @@ needs(describe, { root: true, busybox: true, programs: ['script', 'stty'] })('a 
 
           const resized = atTerminal(
             folder,
-            `tty; ${exec("trap 'stty size; exit' WINCH; echo ready; sleep 60 & wait")}`,
+            `tty; ${exec("trap 'stty size' WINCH; echo ready; while :; do usleep 10000; done")}`,
           );
           const [terminal] = await resized.says(/\/dev\/pts\/\d+/);
           await resized.says(/ready/);
+          // stty(1) sets one after the other.
           await new Running(spawn('stty', ['-F', terminal, 'rows', '40', 'cols', '90'])).ended;
-          expect((await resized.ended).stdout).toContain('40 90');
+          await resized.says(/40 90/);
+          type(resized, CONTROL_C);
+          expect((await resized.ended).status).toBe(130);
         });
 
         it('passes on everything that was written before the end', async () => {
@@ -252,6 +255,21 @@ needs(describe, { root: true, busybox: true, programs: ['script', 'stty'] })('a 
             const { stdout } = await atTerminal(folder, `before=$(stty -g); ${way}; ${same}`).ended;
             expect([way, stdout]).toEqual([way, expect.stringMatching(/same\r\n$/)]);
           }
+        });
+
+        it('whatever the container has put at its /dev/pts (F3: CVE-2025-52565)', async () => {
+          const hostile =
+            'mount -t tmpfs none /dev/pts && mkfifo /dev/pts/ptmx && echo ready; exec sleep 1000';
+          await launch('hostile', script(hostile), '--privileged');
+          await until(() => output('hostile') === 'ready\n');
+          // Whoever opens what is there by its name waits for ever.
+          const ptmx = `/proc/${await pidOf('hostile')}/root/dev/pts/ptmx`;
+          expect(spawnSync('timeout', ['0.2', 'cat', ptmx]).status).toBe(124);
+          const inside = script('test -t 0 && echo terminal; ls /dev/pts');
+          expect(await cli('exec', '-t', 'hostile', ...inside)).toMatchObject({
+            stdout: 'terminal\r\nptmx\r\n',
+            status: 0,
+          });
         });
 
         it('works without a terminal of the caller: the end of its input is ^D', async () => {

@@ -16,7 +16,8 @@ export class Upload {
 
   /** Resolves once there is room for more, or no use in it. */
   async send(input: object): Promise<void> {
-    if (this.request.destroyed || this.write(input)) return;
+    const { destroyed, writableEnded } = this.request;
+    if (destroyed || writableEnded || this.write(input)) return;
     await new Promise<void>((resolve) => {
       const settle = () => {
         this.request.off('drain', settle).off('close', settle);

@@ -1,5 +1,6 @@
 import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
+import { CaissonError } from '@caisson/plugin-sdk';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { AgentClient } from '../../client/agent-client.js';
 import { frame, readRecords } from '../../record-io.js';
@@ -381,3 +382,93 @@ async function textOf(response: IncomingMessage): Promise<string> {
   for await (const chunk of response) text += chunk;
   return text;
 }
+
+describe('LAUNCH_NESTED_CONTAINER_SESSION', () => {
+  const SESSION = 'LAUNCH_NESTED_CONTAINER_SESSION';
+  const look = { container_id: { value: 'look', parent: { value: 'cat' } } };
+  const session = (more: object = {}) => client.open(SESSION, { ...look, command: { value: 'x' }, ...more });
+  const destroyed = () => agent.containers.calls.filter(([name]) => name === 'destroy').map(([, of]) => of);
+  const launched = () => agent.containers.known.get('cat.look')!;
+  const finish = () => agent.containers.end('cat.look', { status: 0, reason: 'EXITED' });
+
+  test.each<[object, object]>([
+    [{}, { stdio: 'pipes' }],
+    [{ container: { tty_info: { window_size: { rows: 2, columns: 3 } } } }, { stdio: 'terminal' }],
+    [
+      { command: undefined, config: { argv: ['y'], stdio: 'files' } },
+      { argv: ['y'], stdio: 'pipes' },
+    ],
+  ])('is of class DEBUG and has something to read: %j', async (more, config) => {
+    const opening = session(more);
+    while (!agent.containers.known.has('cat.look')) await turn();
+    expect(launched().config).toMatchObject({ class: 'DEBUG', ...config });
+    finish();
+    await opening.then((stream) => stream.return(undefined)).catch(() => {}); // the stand-in has no terminals
+  });
+
+  test('streams what it writes; nothing is destroyed that ends by itself', async () => {
+    const stream = await session();
+    launched().pipes!.write('stdout', 'hello');
+    expect(await written(stream, 5)).toEqual({ STDOUT: 'hello' });
+    finish();
+    expect(await stream.next()).toMatchObject({ done: true });
+    await client.call('WAIT_NESTED_CONTAINER', look);
+    expect(destroyed()).toEqual([]);
+  });
+
+  test('a client that leaves takes it along', async () => {
+    const stream = await session();
+    launched().pipes!.write('stdout', 'hello');
+    await written(stream, 5);
+    await stream.return(undefined);
+    while (destroyed().length === 0) await turn();
+    expect(destroyed()).toEqual(['cat.look']);
+  });
+
+  test('one that has closed its output and does not end is ended, a moment later', async () => {
+    const stream = await session();
+    launched().pipes!.end();
+    expect(await stream.next()).toMatchObject({ done: true });
+    expect(destroyed()).toEqual([]);
+    while (destroyed().length === 0) await turn();
+  });
+
+  test('the second of one name is refused, and the first one goes on', async () => {
+    const [first, second] = await Promise.allSettled([session(), session()]);
+    expect(second).toMatchObject({ status: 'rejected', reason: { code: 'CONTAINER_EXISTS' } });
+    const stream = (first as PromiseFulfilledResult<Output>).value;
+    launched().pipes!.write('stdout', 'mine');
+    expect(await written(stream, 4)).toEqual({ STDOUT: 'mine' });
+    finish();
+  });
+
+  test.each<[string, object, number, string]>([
+    ['no parent', { container_id: { value: 'look' } }, 400, 'CALL_INVALID'],
+    [
+      'an unknown parent',
+      { container_id: { value: 'look', parent: { value: 'nobody' } } },
+      400,
+      'CONTAINER_UNKNOWN',
+    ],
+    ['cgroups of its own', { container: { linux_info: { share_cgroups: false } } }, 400, 'CALL_INVALID'],
+    ['no command', { command: undefined }, 400, 'CALL_INVALID'],
+    [
+      "the agent's stdio",
+      { command: undefined, config: { argv: ['x'], stdio: 'inherit' } },
+      400,
+      'UNSUPPORTED_FIELD',
+    ],
+  ])('refused: %s', async (_what, more, status, code) => {
+    const answer = await agent.call(SESSION, { ...look, command: { value: 'x' }, ...more });
+    expect(answer).toMatchObject({ status, body: { error: { code } } });
+    expect(agent.containers.known.size).toBe(1);
+  });
+
+  test('a launch that fails is answered as one, and leaves no stream', async () => {
+    agent.containers.failure = new CaissonError({ code: 'COMMAND_NOT_FOUND', kind: 'invalid', message: 'm' });
+    expect(await agent.call(SESSION, { ...look, command: { value: 'x' } })).toMatchObject({
+      status: 400,
+      body: { error: { code: 'COMMAND_NOT_FOUND' } },
+    });
+  });
+});

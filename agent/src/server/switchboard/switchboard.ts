@@ -32,10 +32,10 @@ export class Switchboard {
 
   /** Calls once the container stands at the gate, before it has written anything. Returns what ends that. */
   expect(id: ContainerId, opened: (board: Board) => void): () => void {
+    // The second one will hear that there is a container of this name.
+    if (this.#expected.has(id)) return () => {};
     this.#expected.set(id, opened);
-    return () => {
-      if (this.#expected.get(id) === opened) this.#expected.delete(id);
-    };
+    return () => void this.#expected.delete(id);
   }
 
   /** @throws CONTAINER_UNKNOWN, CONTAINER_GONE, NOT_ATTACHABLE */
