@@ -145,10 +145,10 @@ export function fileHandle(fd: number): string | undefined {
 
 const CPU_MASK_BYTES = 128; // 1024 cpus, as glibc's cpu_set_t
 
-/** sched_getaffinity(2) of the calling thread, as its bit mask. */
-export function cpuAffinity(): Buffer {
+/** sched_getaffinity(2) of a process, by default of the calling thread, as its bit mask. @throws SyscallError  ESRCH */
+export function cpuAffinity(pid = 0): Buffer {
   const mask = Buffer.alloc(CPU_MASK_BYTES);
-  checked(getaffinityNative(0, mask.length, mask), 'sched_getaffinity');
+  checked(getaffinityNative(pid, mask.length, mask), 'sched_getaffinity', { pid });
   return mask;
 }
 

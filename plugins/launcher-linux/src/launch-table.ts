@@ -42,6 +42,8 @@ export class LaunchTable extends CallTable {
   readonly bindSources = new Map<BindMount, ResultReference>();
   /** Names of the descriptors that the agent opens for this launch, in the order of their numbers. */
   readonly extras: string[] = [];
+  /** The byte that opened the gate. */
+  readonly gateByte = this.memory(8);
   /** Where the parent goes on after a clone: the supervisor, who stays outside a pid namespace, its door, the init. */
   readonly supervisor = new Label('supervisor');
   readonly joiner = new Label('joiner');

@@ -2,7 +2,7 @@ import { closeSync, writeSync } from 'node:fs';
 import type { Cgroups } from '@caisson/linux/cgroups';
 import type { SlotValues } from '@caisson/linux/exec-stage';
 import { decodeWaitStatus, type ProcessIdentity, type Reaper } from '@caisson/linux/process';
-import { pidfdSendSignal } from '@caisson/linux/syscalls';
+import { cpuAffinity, pidfdSendSignal } from '@caisson/linux/syscalls';
 import {
   type ContainerPipes,
   type ContainerProcess,
@@ -20,6 +20,7 @@ import type { ReportMessage, ReportReader } from './report-reader.js';
 import { runsCommand } from './runs-command.js';
 import type { SharedProcessor } from './shared-processor.js';
 import type { RecordedEnd } from './status-file.js';
+import { GATE_BYTE } from './steps/wait-at-gate.js';
 import { closePair, type SupervisedPair, supervisorEnd } from './supervised.js';
 import type { TrackingGroup } from './tracking-group.js';
 
@@ -110,7 +111,7 @@ export class LinuxProcess implements ContainerProcess {
     if (!gate) throw errors.SUPERVISOR_ENDED(this.parts.id, 'before its gate was opened');
     this.#gate = undefined;
     try {
-      openGate(gate.writeEnd);
+      openGate(gate, this.#pid);
       await this.#executed(gate);
     } finally {
       closeSync(gate.writeEnd);
@@ -223,11 +224,20 @@ export class LinuxProcess implements ContainerProcess {
   }
 }
 
-function openGate(writeEnd: number): void {
+function openGate(gate: Gate, pid: number): void {
   try {
-    writeSync(writeEnd, '1');
+    writeSync(gate.writeEnd, Buffer.of(isMoved(gate, pid) ? GATE_BYTE.keepAffinity : GATE_BYTE.open));
   } catch (error) {
     // The process has died at the gate: its report, or its end, says why.
     if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
+  }
+}
+
+/** An isolator has chosen processors for it, or a cpuset that it was put into has. */
+function isMoved({ values, processor }: Gate, pid: number): boolean {
+  try {
+    return !cpuAffinity(pid).equals(processor?.mask ?? (values.affinity as Buffer));
+  } catch {
+    return false; // it has ended: its report says why
   }
 }

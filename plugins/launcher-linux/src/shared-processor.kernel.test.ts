@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { cpuAffinity, setCpuAffinity } from '@caisson/linux/syscalls';
 import { needs } from '@caisson/linux/testing';
@@ -41,6 +42,32 @@ describe('a launch on one processor with the agent', () => {
     expect(allowed(readFileSync(`/proc/${supervisor}/status`, 'utf8'))).toBe(own());
     if (processor) expect(gated).toMatch(/^\d+$/);
   });
+
+  const chosenByIsolator = needs(test, {
+    root: true,
+    busybox: true,
+    programs: ['taskset'],
+    host: () => (SharedProcessor.here() ? undefined : 'there is one processor only'),
+  });
+  chosenByIsolator.each([true, false])(
+    'keeps the processors that an isolator chooses for it (alone: %j)',
+    async (alone) => {
+      const processor = alone ? SharedProcessor.here() : undefined;
+      const parent = await kit.start('sleep 1000');
+      const nested = { create: ['mount', 'pid'], enter: [{ kind: 'pid', pid: parent.process.pid }] } as const;
+      for (const namespaces of [undefined, { create: [...nested.create], enter: [...nested.enter] }]) {
+        const container = kit.container();
+        const plan = kit.plan('cat /proc/self/status', namespaces && { namespaces });
+        const context = { ...kit.context(), processor };
+        const launched = kit.track(await forkContainer(container, plan, context), container);
+        const gated = allowed(readFileSync(`/proc/${launched.process.pid}/status`, 'utf8'));
+        const chosen = gated === '1' ? '0' : '1';
+        execFileSync('taskset', ['-pc', chosen, String(launched.process.pid)]);
+        await launched.release();
+        expect(allowed((await launched.end()).stdout)).toBe(chosen);
+      }
+    },
+  );
 
   several('is left out where the agent has only one', () => {
     const all = cpuAffinity();

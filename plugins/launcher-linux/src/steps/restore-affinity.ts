@@ -1,5 +1,7 @@
+import { Label } from '@caisson/linux/exec-stage';
 import type { LaunchTable } from '../launch-table.js';
 import type { LaunchStep } from '../step.js';
+import { GATE_BYTE } from './wait-at-gate.js';
 
 const MASK_BYTES = 128;
 
@@ -8,8 +10,13 @@ export function restoreAffinityOf(table: LaunchTable): void {
   table.call('sched_setaffinity', [0, MASK_BYTES, table.slot('affinity')], { tolerate: ['EINVAL'] });
 }
 
-/** Step restore-affinity: before the command, and whatever it starts, inherits it. */
+/** Step restore-affinity: before the command, and whatever it starts, inherits it. An isolator may have chosen another one. */
 export const restoreAffinity: LaunchStep = {
   name: 'restore-affinity',
-  compile: (_plan, table) => restoreAffinityOf(table),
+  compile(_plan, table) {
+    const chosen = new Label('chosen by an isolator');
+    table.jumpIfEqual(table.valueAt(table.gateByte), GATE_BYTE.keepAffinity, chosen);
+    restoreAffinityOf(table);
+    table.place(chosen);
+  },
 };

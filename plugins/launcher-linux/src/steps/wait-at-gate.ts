@@ -1,6 +1,9 @@
 import { DESCRIPTOR } from '../launch-table.js';
 import type { LaunchStep } from '../step.js';
 
+/** What opens the gate: `keepAffinity` where an isolator has given the process other processors than its launch had. */
+export const GATE_BYTE = { open: 1, keepAffinity: 2 } as const;
+
 /**
  * Step wait-at-gate: behind it lie the container's credentials and its command; before it only calls of this table, so
  * they may run while the agent prepares to isolate. Goes on once the agent has written one byte. End of file is the
@@ -9,7 +12,7 @@ import type { LaunchStep } from '../step.js';
 export const waitAtGate: LaunchStep = {
   name: 'wait-at-gate',
   compile({ dieWithParent }, table) {
-    table.call('read', [DESCRIPTOR.gate, table.memory(8), 1], { expect: 1 });
+    table.call('read', [DESCRIPTOR.gate, table.gateByte, 1], { expect: 1 });
     if (!dieWithParent) table.call('close', [DESCRIPTOR.gate]);
   },
 };
