@@ -9,6 +9,7 @@ interface Koffi {
     func(name: string, result: string, parameters: string[]): Native & { async: unknown };
   };
   errno(): number;
+  address(buffer: Buffer): bigint;
 }
 
 let koffi: Koffi | undefined;
@@ -56,6 +57,9 @@ export function systemCall(name: SystemCallName, parameters: string[]): Native {
     return native(number, ...args);
   };
 }
+
+/** Where a buffer lies: for structures that hold addresses. It must outlive them. */
+export const addressOf = (buffer: Buffer): bigint => loadKoffi().address(buffer);
 
 /** The errno of the call just made: nothing else may run between. */
 export const lastErrno = (): number => loadKoffi().errno();

@@ -10,8 +10,6 @@ export async function library(rootfs, directory) {
     isolation: ['filesystem/linux', 'namespaces/pid'],
     runtimeDir: join(directory, 'run'),
     workDir: join(directory, 'work'),
-    // As an agent that launches often would be configured.
-    options: { 'launcher/linux': { waitingSupervisor: true } },
   };
   writeFileSync(file, JSON.stringify(configuration));
   const containerizer = await Containerizer.create(await loadConfiguration({ file, environment: {} }));

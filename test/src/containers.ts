@@ -42,7 +42,9 @@ export class Containers {
 
   static async open(options: ContainersOptions): Promise<Containers> {
     const { isolation, launcher = 'linux', directory = newDirectory(), flags = {} } = options;
-    const given = Object.entries(options.options ?? {}).flatMap(([isolator, values]) =>
+    // What waits for the next launch would look like a leak of the one before.
+    const launcherOptions = launcher === 'linux' ? { 'launcher/linux': { forkServer: false } } : {};
+    const given = Object.entries({ ...launcherOptions, ...options.options }).flatMap(([isolator, values]) =>
       Object.entries(values).map(([option, value]) => `${isolator}.${option}=${JSON.stringify(value)}`),
     );
     const configuration = await loadConfiguration({

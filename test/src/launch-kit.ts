@@ -94,7 +94,7 @@ export class LaunchKit {
   }: KitOptions = {}): Promise<LaunchKit> {
     const kit = new LaunchKit(isolation);
     const launcher = (await loadPlugin('@caisson/launcher-linux')).launchers?.[0] as LauncherDefinition;
-    kit.#launcher = build<Launcher>(launcher, kit.host, {});
+    kit.#launcher = build<Launcher>(launcher, kit.host, { forkServer: false });
     for (const name of isolation) {
       const plugin = await loadPlugin(`@caisson/${name.replaceAll(/[/_]/g, '-')}`);
       const definition = plugin.isolators?.find((isolator) => isolator.name === name) as IsolatorDefinition;

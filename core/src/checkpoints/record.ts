@@ -63,7 +63,7 @@ const LAUNCHED = 'record.json';
 export const isRecord = (name: string): boolean => name === PENDING || name === LAUNCHED;
 
 export function writePendingRecord(directory: string, record: ContainerRecord): void {
-  writeState(join(directory, PENDING), JSON.stringify(record));
+  writeState(join(directory, PENDING), textOf(record));
 }
 
 export function markLaunched(directory: string): void {
@@ -72,7 +72,20 @@ export function markLaunched(directory: string): void {
 }
 
 export function writeRecord(directory: string, record: ContainerRecord): void {
-  writeState(join(directory, LAUNCHED), JSON.stringify(record));
+  writeState(join(directory, LAUNCHED), textOf(record));
+}
+
+/** By far the longest part of a record, and what a launcher got stays as it is. */
+const planTexts = new WeakMap<LaunchPlanData, string>();
+
+function textOf({ plan, ...record }: ContainerRecord): string {
+  if (!plan) return JSON.stringify(record);
+  let text = planTexts.get(plan);
+  if (text === undefined) {
+    text = JSON.stringify(plan);
+    planTexts.set(plan, text);
+  }
+  return `${JSON.stringify(record).slice(0, -1)},"plan":${text}}`;
 }
 
 export interface FoundRecord {

@@ -48,6 +48,11 @@ export interface Slot {
   readonly name: string;
 }
 
+/** A pointer to what `Program.fillSlots` returns, in a program that gets it while it runs. */
+export interface SlotsAddress {
+  readonly kind: 'slots';
+}
+
 export type Argument =
   | number
   | bigint
@@ -57,7 +62,8 @@ export type Argument =
   | DataPointer
   | DataValue
   | StringVector
-  | Slot;
+  | Slot
+  | SlotsAddress;
 
 export type Address = ResultAddress | OperandAddress | DataPointer;
 
@@ -221,6 +227,10 @@ export class CallTable {
 
   slot(name: string): Slot {
     return { kind: 'slot', name };
+  }
+
+  slots(): SlotsAddress {
+    return { kind: 'slots' };
   }
 
   #plain(

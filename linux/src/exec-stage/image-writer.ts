@@ -22,38 +22,42 @@ export class ImageWriter {
     scratch.writeBigInt64LE(value, at);
   }
 
-  /** Appends a string, bytes, or a NULL-terminated vector of strings, and returns where it lies. */
-  append(value: string | Buffer | readonly string[]): number {
-    if (typeof value === 'string') return this.#string(value);
-    return Buffer.isBuffer(value) ? this.#bytes(value) : this.#vector(value as readonly string[]);
+  /** Appends a string, bytes, or a NULL-terminated vector of strings, and returns its address. */
+  place(value: string | Buffer | readonly string[]): bigint {
+    return BigInt(this.base + this.#append(value));
   }
 
   whole(): Buffer {
     return scratch.subarray(0, this.#end);
   }
 
+  #append(value: string | Buffer | readonly string[]): number {
+    if (typeof value === 'string') return this.#string(value);
+    return Buffer.isBuffer(value) ? this.#bytes(value) : this.#vector(value as readonly string[]);
+  }
+
   #string(text: string): number {
     if (text.includes('\0'))
       throw new Error(`a string for the table holds a NUL character: ${JSON.stringify(text)}`);
-    const at = this.#reserve(Buffer.byteLength(text) + 1);
+    const at = this.reserve(Buffer.byteLength(text) + 1);
     scratch.write(text, at);
     return at;
   }
 
   #bytes(content: Buffer): number {
-    const at = this.#reserve(content.length);
+    const at = this.reserve(content.length);
     content.copy(scratch, at);
     return at;
   }
 
   #vector(strings: readonly string[]): number {
-    const at = this.#reserve((strings.length + 1) * 8);
-    strings.forEach((text, index) => this.patch(at + index * 8, BigInt(this.base + this.#string(text))));
+    const at = this.reserve((strings.length + 1) * 8);
+    strings.forEach((text, index) => this.patch(at + index * 8, this.place(text)));
     return at;
   }
 
-  /** Zeroed room, aligned to 8. */
-  #reserve(size: number): number {
+  /** Zeroed room, aligned to 8: its offset. */
+  reserve(size: number): number {
     const at = this.#end;
     this.#end = at + aligned(size);
     grow(this.#end, at);

@@ -1,5 +1,13 @@
 import { type Architecture, architecture, systemCallNumber } from '../system-call-numbers.js';
-import type { Argument, CallTable, Label, TableRecord } from './call-table.js';
+import type {
+  Argument,
+  CallTable,
+  Label,
+  Slot,
+  SlotsAddress,
+  StringVector,
+  TableRecord,
+} from './call-table.js';
 import { elfHeader, HEADER_BYTES, LOAD_ADDRESS } from './elf.js';
 import { aligned, ImageWriter } from './image-writer.js';
 import { FIELD, FLAG, RECORD_BYTES } from './record.js';
@@ -8,13 +16,6 @@ import { RUNNERS } from './runner/bytes.js';
 /** What fills a slot. */
 export type SlotValue = number | string | readonly string[] | Buffer;
 export type SlotValues = Readonly<Record<string, SlotValue>>;
-
-/** A place in the image that a launch fills in. */
-interface Patch {
-  readonly slot: string;
-  /** Offset, in the image, of the eight bytes. */
-  readonly at: number;
-}
 
 /** Where a program lies, and what comes before its table. */
 export interface ProgramOptions {
@@ -32,15 +33,25 @@ export interface ProgramOptions {
 export const addressBehind = (behind: number, arch: Architecture = architecture()): number =>
   LOAD_ADDRESS + HEADER_BYTES + RUNNERS[arch].length + behind * RECORD_BYTES;
 
+/** What the records hold that is known only when all of them are written. */
+interface References {
+  readonly slots: { readonly name: string; readonly at: number }[];
+  readonly operands: { readonly name: string; readonly at: number }[];
+  readonly blocks: number[];
+  readonly vectors: { readonly at: number; readonly vector: readonly string[] }[];
+}
+
 /**
  * An assembled table: an image whose slots each launch fills in. Assembling is done once per kind of launch, filling
- * for each one: a copy, and the strings of the launch behind it.
+ * for each one: a copy, and the values of the launch behind it.
  *
- * Layout  ELF header | runner | table | data | what the slots point to
+ * Layout  ELF header | runner | table | data | a cell of 8 bytes for each slot | what the cells point to
  */
 export class Program {
-  readonly #template: Buffer;
-  readonly #patches: readonly Patch[];
+  /** All but the slots. */
+  readonly template: Buffer;
+  readonly #slots: readonly string[];
+  readonly #operands: References['operands'];
   readonly #tableAt: number;
   readonly #dataAt: readonly number[];
   readonly #architecture: Architecture;
@@ -60,59 +71,71 @@ export class Program {
     const beforeTable = HEADER_BYTES + runner.length;
     this.#tableAt = behind === undefined ? beforeTable : 0;
     this.#base = LOAD_ADDRESS + (behind === undefined ? 0 : beforeTable + behind * RECORD_BYTES);
-    const patches: Patch[] = [];
     let end = this.#tableAt + table.records.length * RECORD_BYTES;
     this.#dataAt = table.data.map((bytes) => {
       const at = end;
       end = aligned(end + bytes.length);
       return at;
     });
-    const vectors: { at: number; vector: readonly string[] }[] = [];
     const image = Buffer.alloc(end);
     if (behind === undefined) runner.copy(image, HEADER_BYTES);
     table.data.forEach((bytes, index) => bytes.copy(image, this.#dataAt[index]));
     const words = new DataView(image.buffer, image.byteOffset, image.length);
-    table.records.forEach((record, index) => this.#writeRecord(words, record, index, patches, vectors));
+    const references: References = { slots: [], operands: [], blocks: [], vectors: [] };
+    table.records.forEach((record, index) => this.#writeRecord(words, record, index, references));
     for (const { data, at, address } of table.addresses)
       writeWord(words, (this.#dataAt[data] as number) + at, this.#valueOf(address));
-    this.#template = this.#appendVectors(image, vectors);
-    this.#patches = patches;
+    this.template = this.#appendVectors(image, references.vectors);
+    this.#operands = references.operands;
+    this.#slots = [...new Set(references.slots.map(({ name }) => name))];
+    this.#placeSlots(references);
   }
 
   /** The image of one launch, valid until the next call of `fill` of any program. Throws on a slot without a value. */
   fill(values: SlotValues = {}): Buffer {
-    const image = new ImageWriter(this.#template, this.#base);
-    const placed = new Map<string, bigint>();
-    for (const { slot, at } of this.#patches) {
-      const value = values[slot];
-      if (value === undefined) throw new Error(`the slot ${slot} of the table has no value`);
-      let content = typeof value === 'number' ? BigInt(value) : placed.get(slot);
-      if (content === undefined) {
-        content = BigInt(this.#base + image.append(value as Exclude<SlotValue, number>));
-        placed.set(slot, content);
-      }
-      image.patch(at, content);
-    }
+    const image = new ImageWriter(this.template, this.#base);
+    this.#fillCells(image, values);
+    for (const { name, at } of this.#operands) image.patch(at, BigInt(requiredValue(name, values) as number));
     const whole = image.whole();
     if (this.#behind === undefined)
       elfHeader(this.#architecture, whole.length, Math.max(whole.length, this.#memory)).copy(whole);
     return whole;
   }
 
-  #writeRecord(
-    words: DataView,
-    record: TableRecord,
-    index: number,
-    patches: Patch[],
-    vectors: { at: number; vector: readonly string[] }[],
-  ): void {
+  /** What `fill` puts behind the template, for a process that has the template already; valid as long as that of `fill`. */
+  fillSlots(values: SlotValues): Buffer {
+    if (this.#operands.length > 0) throw new Error('an operand is no cell that can be filled in later');
+    const block = new ImageWriter(Buffer.alloc(0), this.#base + this.template.length);
+    this.#fillCells(block, values);
+    return block.whole();
+  }
+
+  #fillCells(writer: ImageWriter, values: SlotValues): void {
+    const cells = writer.reserve(this.#slots.length * 8);
+    this.#slots.forEach((name, index) => {
+      const value = requiredValue(name, values);
+      writer.patch(cells + index * 8, typeof value === 'number' ? BigInt(value) : writer.place(value));
+    });
+  }
+
+  #placeSlots({ slots, blocks }: References): void {
+    const cells = this.#offsetOf(0) + this.template.length - this.#tableAt;
+    for (const { name, at } of slots)
+      this.template.writeBigInt64LE(BigInt(cells + this.#slots.indexOf(name) * 8), at);
+    for (const at of blocks) this.template.writeBigInt64LE(BigInt(this.#base + this.template.length), at);
+  }
+
+  #writeRecord(words: DataView, record: TableRecord, index: number, references: References): void {
     const at = this.#tableAt + index * RECORD_BYTES;
     let mask = 0;
     const place = (argument: Argument, where: number, bit: number): void => {
       if (typeof argument === 'number' || typeof argument === 'bigint') writeWord(words, where, argument);
-      else if (argument.kind === 'slot') patches.push({ slot: argument.name, at: where });
-      else if (argument.kind === 'vector') vectors.push({ at: where, vector: argument.strings });
-      else {
+      else if (argument.kind === 'vector') references.vectors.push({ at: where, vector: argument.strings });
+      else if (argument.kind === 'slots') references.blocks.push(where);
+      else if (argument.kind === 'slot') {
+        references.slots.push({ name: argument.name, at: where });
+        mask |= bit;
+      } else {
         writeWord(words, where, this.#valueOf(argument));
         if (argument.kind === 'result' || argument.kind === 'data-value') mask |= bit;
       }
@@ -120,7 +143,11 @@ export class Program {
     const number = record.call === 'compute' ? 0 : systemCallNumber(record.call, this.#architecture);
     writeWord(words, at + FIELD.number, number);
     record.arguments.forEach((argument, i) => place(argument, at + FIELD.arguments + i * 8, 1 << i));
-    if (record.operand !== undefined) place(record.operand, at + FIELD.operand, 0);
+    const { operand } = record;
+    // The runner takes an operand as it is.
+    if (typeof operand === 'object' && operand.kind === 'slot')
+      references.operands.push({ name: operand.name, at: at + FIELD.operand });
+    else if (operand !== undefined) place(operand, at + FIELD.operand, 0);
     words.setUint32(at + FIELD.mask, mask, true);
     words.setUint16(at + FIELD.flags, record.flags, true);
     words.setUint16(at + FIELD.index, index, true);
@@ -128,7 +155,7 @@ export class Program {
     writeWord(words, at + FIELD.jump, this.#jumpOffset(record));
   }
 
-  #valueOf(argument: Exclude<Argument, number | bigint | { kind: 'slot' } | { kind: 'vector' }>): number {
+  #valueOf(argument: Exclude<Argument, number | bigint | Slot | SlotsAddress | StringVector>): number {
     switch (argument.kind) {
       case 'result':
         return this.#offsetOf(argument.record) + FIELD.result;
@@ -155,11 +182,17 @@ export class Program {
     return this.#offsetOf(placed(jump));
   }
 
-  #appendVectors(image: Buffer, vectors: readonly { at: number; vector: readonly string[] }[]): Buffer {
+  #appendVectors(image: Buffer, vectors: References['vectors']): Buffer {
     const writer = new ImageWriter(image, this.#base);
-    for (const { at, vector } of vectors) writer.patch(at, BigInt(this.#base + writer.append(vector)));
+    for (const { at, vector } of vectors) writer.patch(at, writer.place(vector));
     return Buffer.from(writer.whole());
   }
+}
+
+function requiredValue(name: string, values: SlotValues): SlotValue {
+  const value = values[name];
+  if (value === undefined) throw new Error(`the slot ${name} of the table has no value`);
+  return value;
 }
 
 /** By a DataView, which V8 has compiled: Buffer's functions would take 3 ms of a program's first launch. */

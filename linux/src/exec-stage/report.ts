@@ -79,6 +79,8 @@ function describeArgument(table: CallTable, argument: Argument, values: SlotValu
       return `*data ${argument.data}${argument.offset ? `+${argument.offset}` : ''}`;
     case 'vector':
       return JSON.stringify(argument.strings);
+    case 'slots':
+      return '&slots';
     case 'slot':
       return describeSlot(argument.name, values[argument.name]);
   }

@@ -1,5 +1,6 @@
 export * from './boot-id.js';
 export * from './kernel.js';
+export * from './mount-changes.js';
 export * from './mountinfo.js';
 export * from './process-family.js';
 export * from './process-stat.js';

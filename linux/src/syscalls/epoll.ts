@@ -64,3 +64,11 @@ export function pollReadable(fd: number, timeoutMs: number): boolean {
   if (ready < 0 && lastErrno() === EINTR) return false;
   return checked(ready, 'poll', { fd, timeoutMs }) > 0;
 }
+
+/** poll(2) without waiting, for POLLPRI: true if the kernel has something out of the ordinary to tell of a descriptor. */
+export function pollException(fd: number): boolean {
+  pollEntry.writeInt32LE(fd, 0);
+  pollEntry.writeInt16LE(EPOLLPRI, 4);
+  checked(pollNative(pollEntry, 1, 0), 'poll', { fd });
+  return (pollEntry.readInt16LE(6) & EPOLLPRI) !== 0;
+}

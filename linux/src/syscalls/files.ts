@@ -8,6 +8,7 @@ const openat2Native = systemCall('openat2', ['int', 'const char*', 'void*', 'siz
 const mkdiratNative = libc('mkdirat', 'int', ['int', 'const char*', 'uint']);
 const mknodatNative = systemCall('mknodat', ['int', 'const char*', 'uint', 'uint']);
 const symlinkatNative = libc('symlinkat', 'int', ['const char*', 'int', 'const char*']);
+const linkatNative = libc('linkat', 'int', ['int', 'const char*', 'int', 'const char*', 'int']);
 const unlinkatNative = libc('unlinkat', 'int', ['int', 'const char*', 'int']);
 const readlinkatNative = libc('readlinkat', 'long', ['int', 'const char*', 'void*', 'size_t']);
 const fchownatNative = libc('fchownat', 'int', ['int', 'const char*', 'uint', 'uint', 'int']);
@@ -74,6 +75,21 @@ export function mknodat(dirfd: number, path: string, mode: number, device: numbe
 /** symlinkat(2). @throws SyscallError  EEXIST; ENOENT */
 export function symlinkat(target: string, dirfd: number, path: string): void {
   checked(symlinkatNative(target, dirfd, path), 'symlinkat', { target, dirfd, path });
+}
+
+/**
+ * linkat(2). AT_SYMLINK_FOLLOW on `/proc/self/fd/<number>` names a file that was opened with O_TMPFILE.
+ * @throws SyscallError  EEXIST; ENOENT; EXDEV another filesystem
+ */
+export function linkat(
+  olddirfd: number,
+  oldpath: string,
+  newdirfd: number,
+  newpath: string,
+  flags = 0,
+): void {
+  const args = { olddirfd, oldpath, newdirfd, newpath, flags };
+  checked(linkatNative(olddirfd, oldpath, newdirfd, newpath, flags), 'linkat', args);
 }
 
 /** unlinkat(2): AT_REMOVEDIR in `flags` removes a directory. @throws SyscallError  ENOENT; ENOTEMPTY; EBUSY a mount point */

@@ -81,11 +81,13 @@ export const O = {
   O_PATH: 0o10000000,
   O_DIRECTORY: process.arch === 'arm64' ? 0o40000 : 0o200000,
   O_NOFOLLOW: process.arch === 'arm64' ? 0o100000 : 0o400000,
+  O_TMPFILE: 0o20000000 | (process.arch === 'arm64' ? 0o40000 : 0o200000),
 } as const;
 
 export const AT_FDCWD = -100;
 export const AT_EMPTY_PATH = 0x1000;
 export const AT_SYMLINK_NOFOLLOW = 0x100;
+export const AT_SYMLINK_FOLLOW = 0x400;
 export const AT_REMOVEDIR = 0x200;
 
 /** clone(2), setns(2) */

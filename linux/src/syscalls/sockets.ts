@@ -1,6 +1,9 @@
 import { constants } from 'node:os';
-import { checked, lastErrno, libc, loadKoffi } from '../libc.js';
+import { addressOf, checked, lastErrno, libc } from '../libc.js';
 
+const sendmsgNative = libc('sendmsg', 'long', ['int', 'uintptr_t', 'int']);
+const recvmsgNative = libc('recvmsg', 'long', ['int', 'uintptr_t', 'int']);
+const sendNative = libc('send', 'long', ['int', 'void*', 'size_t', 'int']);
 const socketpairNative = libc('socketpair', 'int', ['int', 'int', 'int', 'void*']);
 
 const [AF_UNIX, SOCK_STREAM, SOCK_CLOEXEC] = [1, 1, 0o2000000];
@@ -17,73 +20,64 @@ export function socketPair(): { ours: number; theirs: number } {
   return { ours: pair.readInt32LE(0), theirs: pair.readInt32LE(4) };
 }
 
-type MessageCall = (socket: number, message: object, flags: number) => number | bigint;
-interface StructKoffi {
-  struct(fields: object): unknown;
-  pointer(type: unknown): unknown;
-  load(path: string): { func(name: string, result: string, parameters: unknown[]): MessageCall };
+/**
+ * `struct msghdr`, its one `struct iovec`, descriptors and data, in memory that stays where it is: koffi would build the
+ * structures anew for each message, which takes ten times as long as the call.
+ */
+const [MSGHDR, IOVEC, CONTROL, DATA, ROOM] = [0, 64, 128, 2048, 4096] as const;
+const [MOST_DESCRIPTORS, MOST_DATA] = [253, ROOM - DATA]; // SCM_MAX_FD (unix(7))
+interface Message {
+  readonly memory: Buffer;
+  readonly message: bigint;
 }
-interface MessageCalls {
-  readonly send: MessageCall;
-  readonly receive: MessageCall;
-}
-let native: MessageCalls | undefined;
+let prepared: Message | undefined;
 
-/** Anonymous types: koffi's names are global to a process. */
-function bindMessageCalls(): MessageCalls {
-  const koffi = loadKoffi() as unknown as StructKoffi;
-  const iovec = koffi.struct({ iov_base: 'void*', iov_len: 'size_t' });
-  const msghdr = koffi.struct({
-    msg_name: 'void*',
-    msg_namelen: 'uint32',
-    msg_iov: koffi.pointer(iovec),
-    msg_iovlen: 'size_t',
-    msg_control: 'void*',
-    msg_controllen: 'size_t',
-    msg_flags: 'int',
-  });
-  const parameters = ['int', koffi.pointer(msghdr), 'int'];
-  const library = koffi.load('libc.so.6');
-  return {
-    send: library.func('sendmsg', 'long', parameters),
-    receive: library.func('recvmsg', 'long', parameters),
-  };
-}
+const prepare = (): Message => {
+  prepared ??= layOut();
+  return prepared;
+};
 
-/** `struct msghdr` (recvmsg(2)) of one part. */
-const messageOf = (data: Buffer, control: Buffer | null): object => ({
-  msg_name: null,
-  msg_namelen: 0,
-  msg_iov: [{ iov_base: data, iov_len: data.length }],
-  msg_iovlen: 1,
-  msg_control: control,
-  msg_controllen: control?.length ?? 0,
-  msg_flags: 0,
-});
+function layOut(): Message {
+  const memory = Buffer.alloc(ROOM);
+  const message = addressOf(memory);
+  memory.writeBigUInt64LE(message + BigInt(IOVEC), MSGHDR + 16);
+  memory.writeBigUInt64LE(1n, MSGHDR + 24);
+  memory.writeBigUInt64LE(message + BigInt(CONTROL), MSGHDR + 32);
+  memory.writeBigUInt64LE(message + BigInt(DATA), IOVEC);
+  return { memory, message };
+}
 
 /**
  * sendmsg(2) on a stream socket, with copies of descriptors (unix(7), SCM_RIGHTS). Blocks until all is in the socket.
  *
- * @returns the number of bytes sent
+ * @param data         at most 2 KiB
+ * @param descriptors  at least one, at most 253
  * @throws SyscallError  EPIPE, ECONNRESET the peer is gone; ETOOMANYREFS
  */
-export function sendMessage(socket: number, data: Buffer, descriptors: readonly number[] = []): number {
-  native ??= bindMessageCalls();
-  const control = descriptors.length > 0 ? rightsMessage(descriptors) : null;
-  const sent = native.send(socket, messageOf(data, control), MSG_NOSIGNAL);
-  return checked(sent, 'sendmsg', { socket, bytes: data.length, descriptors: descriptors.length });
+export function sendDescriptors(socket: number, data: Buffer, descriptors: readonly number[]): void {
+  if (data.length > MOST_DATA || descriptors.length > MOST_DESCRIPTORS)
+    throw new RangeError(`a message of ${data.length} bytes with ${descriptors.length} descriptors`);
+  const { memory, message } = prepare();
+  data.copy(memory, DATA);
+  memory.writeBigUInt64LE(BigInt(data.length), IOVEC + 8);
+  const control = CMSG_HEADER_BYTES + descriptors.length * 4;
+  memory.writeBigUInt64LE(BigInt(control), CONTROL);
+  memory.writeInt32LE(SOL_SOCKET, CONTROL + 8);
+  memory.writeInt32LE(SCM_RIGHTS, CONTROL + 12);
+  memory.writeBigUInt64LE(BigInt((control + 7) & ~7), MSGHDR + 40);
+  descriptors.forEach((fd, index) => memory.writeInt32LE(fd, CONTROL + CMSG_HEADER_BYTES + index * 4));
+  const sent = sendmsgNative(socket, message, MSG_NOSIGNAL);
+  checked(sent, 'sendmsg', { socket, bytes: data.length, descriptors: descriptors.length });
 }
 
-/** `struct cmsghdr` and the descriptors behind it (cmsg(3)). */
-function rightsMessage(descriptors: readonly number[]): Buffer {
-  const length = CMSG_HEADER_BYTES + descriptors.length * 4;
-  const control = Buffer.alloc((length + 7) & ~7);
-  control.writeBigUInt64LE(BigInt(length), 0);
-  control.writeInt32LE(SOL_SOCKET, 8);
-  control.writeInt32LE(SCM_RIGHTS, 12);
-  descriptors.forEach((fd, index) => control.writeInt32LE(fd, CMSG_HEADER_BYTES + index * 4));
-  return control;
-}
+/**
+ * send(2) on a stream socket. Blocks until all is in the socket.
+ *
+ * @returns the number of bytes sent
+ * @throws SyscallError  EPIPE, ECONNRESET the peer is gone
+ */
+export const send = (socket: number, data: Buffer): number =>
+  checked(sendNative(socket, data, data.length, MSG_NOSIGNAL), 'send', { socket, bytes: data.length });
 
 /**
  * recvmsg(2) of a message of one byte that brings one descriptor: a copy of it, close-on-exec. Undefined if there is no
@@ -93,12 +87,13 @@ function rightsMessage(descriptors: readonly number[]): Buffer {
  * @throws SyscallError  EMFILE
  */
 export function receiveDescriptor(socket: number, { peek = false } = {}): number | undefined {
-  native ??= bindMessageCalls();
-  const control = Buffer.alloc(CMSG_HEADER_BYTES + 8);
+  const { memory, message } = prepare();
+  memory.writeBigUInt64LE(1n, IOVEC + 8);
+  memory.writeBigUInt64LE(BigInt(CMSG_HEADER_BYTES + 8), MSGHDR + 40);
   const flags = MSG_DONTWAIT | MSG_CMSG_CLOEXEC | (peek ? MSG_PEEK : 0);
-  const received = Number(native.receive(socket, messageOf(Buffer.alloc(1), control), flags));
+  const received = Number(recvmsgNative(socket, message, flags));
   if (received < 0 && lastErrno() === EAGAIN) return undefined;
   checked(received, 'recvmsg', { socket, peek });
-  const hasRights = control.readInt32LE(8) === SOL_SOCKET && control.readInt32LE(12) === SCM_RIGHTS;
-  return hasRights ? control.readInt32LE(CMSG_HEADER_BYTES) : undefined;
+  const hasRights = memory.readBigUInt64LE(MSGHDR + 40) > 0n;
+  return hasRights ? memory.readInt32LE(CONTROL + CMSG_HEADER_BYTES) : undefined;
 }

@@ -126,6 +126,8 @@ describe('a container whose agent was killed', () => {
     let text = '';
     while (!text.includes('got it')) {
       const buffer = Buffer.alloc(100);
+      // Its other readers do not block either (O_NONBLOCK is of the open file).
+      pollReadable(master, 5000);
       text += buffer.toString('utf8', 0, readSync(master, buffer));
     }
     closeSync(master);

@@ -1,6 +1,8 @@
 import { closeSync, readFileSync } from 'node:fs';
+import { isErrno } from '@caisson/linux';
 import { readStat } from '@caisson/linux/proc';
-import { P_PID, pidfdOpen, WAIT, waitid } from '@caisson/linux/syscalls';
+import { identityOf, type ProcessIdentity } from '@caisson/linux/process';
+import { P_PID, parentOf, pidfdOpen, WAIT, waitid } from '@caisson/linux/syscalls';
 
 /** Of a child of ours: it stays a zombie, and its pid its own, until we reap it. On a failure it is ended. */
 export function pidfdOfChild(pid: number): number {
@@ -10,6 +12,15 @@ export function pidfdOfChild(pid: number): number {
     process.kill(pid, 'SIGKILL');
     waitid(P_PID, pid, WAIT.WEXITED);
     throw error;
+  }
+}
+
+/** Waits for the end of a child of ours, unless it was reaped meanwhile: an agent that is process 1 may do that for all. */
+export function awaitChild(pid: number): void {
+  try {
+    waitid(P_PID, pid, WAIT.WEXITED);
+  } catch (error) {
+    if (!isErrno(error, 'ECHILD')) throw error;
   }
 }
 
@@ -60,3 +71,31 @@ function openChild(pid: number, parent: number): Child | undefined {
 
 const isGone = (error: unknown): boolean =>
   ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '');
+
+/**
+ * Its mounts may have failed, and the supervisor may have reaped it, before we look: then its pid is nobody's, or another
+ * process's, but none of the supervisor's children (threat model N12). The supervisor is our child, so its pid is its own.
+ */
+export function pidfdOfGrandchild(pid: number, supervisorPid: number): number | undefined {
+  let pidfd: number;
+  try {
+    pidfd = pidfdOpen(pid);
+  } catch (error) {
+    if (isErrno(error, 'ESRCH')) return undefined;
+    throw error;
+  }
+  if ((parentOf(pidfd) ?? readStat(pid)?.ppid) === supervisorPid) return pidfd;
+  closeSync(pidfd);
+  return undefined;
+}
+
+/** What a container's two processes are known by, also after a restart of the agent. */
+export interface Identities {
+  readonly supervisor: ProcessIdentity;
+  readonly process: ProcessIdentity;
+}
+
+export const identitiesOf = (supervisor: Child, first: Child): Identities => ({
+  supervisor: identityOf(supervisor.pid, supervisor.pidfd),
+  process: identityOf(first.pid, first.pidfd),
+});

@@ -2,12 +2,14 @@ import { realpathSync } from 'node:fs';
 import { describeTable, Program, type SlotValues } from '@caisson/linux/exec-stage';
 import { cpuAffinity } from '@caisson/linux/syscalls';
 import { isBind, type LaunchPlanData } from '@caisson/plugin-sdk';
+import { attachesToDetached } from './detached-trees.js';
+import { LAUNCH_BEHIND } from './fork-server-image.js';
 import { LaunchTable } from './launch-table.js';
-import type { LaunchStep } from './step.js';
+import type { Handover, LaunchStep } from './step.js';
+import { standApart } from './steps/create-filesystems.js';
 import { candidateSlot } from './steps/execute.js';
 import { stepsFor } from './steps/joining.js';
 import { sourceSlot } from './steps/open-bind-sources.js';
-import { LAUNCH_BEHIND } from './waiting-image.js';
 
 /** What the shell of a container without PATH looks in (spec: the launch helper, environment). */
 export const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
@@ -18,9 +20,6 @@ export interface CompiledLaunch {
   readonly table: LaunchTable;
   readonly values: SlotValues;
 }
-
-/** Whether the supervisor is spawned with its launch as its image, or has waited for it. */
-export type Handover = 'spawned' | 'received';
 
 const MOST_PROGRAMS = 64;
 const programs = new Map<string, { program: Program; table: LaunchTable }>();
@@ -51,13 +50,14 @@ export function compileTable(
   plan: LaunchPlanData,
   candidates = candidatesOf(plan).length,
   steps: readonly LaunchStep[] = stepsFor(plan),
-  received?: LaunchTable['received'],
+  how: Handover = 'spawned',
 ): LaunchTable {
   const table = new LaunchTable();
   table.candidates = candidates;
-  table.received = received;
+  table.received = how === 'received';
+  table.assemblesAhead = table.received && standApart(plan) && attachesToDetached();
   for (const step of steps) {
-    if (step.needed && !step.needed(plan)) continue;
+    if ((step.only && step.only !== how) || (step.needed && !step.needed(plan))) continue;
     table.step(step.name);
     step.compile(plan, table);
   }
@@ -73,10 +73,8 @@ function assemble(
   steps: readonly LaunchStep[],
   how: Handover,
 ): { program: Program; table: LaunchTable } {
-  const table = compileTable(plan, candidates, steps);
-  if (how === 'spawned') return { table, program: new Program(table) };
-  const received = compileTable(plan, candidates, steps, { extras: table.extras.length });
-  return { table: received, program: new Program(received, { behind: LAUNCH_BEHIND }) };
+  const table = compileTable(plan, candidates, steps, how);
+  return { table, program: new Program(table, how === 'received' ? { behind: LAUNCH_BEHIND } : {}) };
 }
 
 /** Equal for two plans that differ in nothing but what the slots hold. */

@@ -31,7 +31,7 @@ export interface LaunchDescriptors {
 export const statusFile = (container: Pick<Container, 'runtimeDirectory'>): string =>
   join(container.runtimeDirectory, 'status');
 
-/** The agent's ends of the pipes of a supervisor that has the others already. */
+/** The agent's ends of the pipes of a first process that has the others already; its supervisor has the status file. */
 export interface KnownEnds {
   readonly gate: number;
   readonly report: number;
@@ -61,19 +61,11 @@ export function openDescriptors(
     const stdio = stdioOf(container, plan, terminal, stdioPipes, input);
     theirs.push(...stdio.owned);
     const pipes = known ? undefined : openPipes(ours, theirs);
-    const status = openStatus(container);
-    theirs.push(status);
     const extras = openExtras(container.id, plan, table, { terminal, pipes: stdioPipes?.ours }, theirs);
     const placement = [
       ...stdio.descriptors.map((from, to) => ({ from, to })),
-      { from: status, to: DESCRIPTOR.status },
+      ...(pipes ? supervisorsOwn(container, pipes, theirs) : []),
       ...extras,
-      ...(pipes
-        ? [
-            { from: pipes.gate.readEnd, to: DESCRIPTOR.gate },
-            { from: pipes.report.writeEnd, to: DESCRIPTOR.report },
-          ]
-        : []),
     ];
     const ends = known ?? { gate: pipes?.gate.writeEnd ?? -1, report: pipes?.report.readEnd ?? -1 };
     return {
@@ -102,6 +94,20 @@ export function openDescriptors(
   }
 }
 
+function supervisorsOwn(
+  container: Container,
+  { gate, report }: ReturnType<typeof openPipes>,
+  theirs: number[],
+): { from: number; to: number }[] {
+  const status = openStatus(statusFile(container));
+  theirs.push(status);
+  return [
+    { from: gate.readEnd, to: DESCRIPTOR.gate },
+    { from: report.writeEnd, to: DESCRIPTOR.report },
+    { from: status, to: DESCRIPTOR.status },
+  ];
+}
+
 /** Gate and report; each end is noted at once, for whoever closes them when the next one cannot be opened. */
 export function openPipes(ours: number[], theirs: number[]): Record<'gate' | 'report', Pipe> {
   const gate = pipe();
@@ -118,8 +124,8 @@ type Pipe = ReturnType<typeof pipe>;
  * 0600, written by the supervisor alone: the truth about how the container ended. It has its size from the beginning: a
  * filesystem that is full by then could not take it.
  */
-function openStatus(container: Container): number {
-  const status = openSync(statusFile(container), 'w', 0o600);
+export function openStatus(path: string): number {
+  const status = openSync(path, 'w', 0o600);
   try {
     writeSync(status, Buffer.alloc(STATUS_BYTES));
     return status;

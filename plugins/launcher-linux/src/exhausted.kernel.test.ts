@@ -2,10 +2,12 @@ import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writ
 import { join } from 'node:path';
 import { mount, prlimit, RLIMITS, umount } from '@caisson/linux/syscalls';
 import { afterEach, describe, expect } from '@jest/globals';
+import { compileLaunch } from './compile.js';
 import { forkContainer } from './fork.js';
+import { ForkServer, type LaunchKind } from './fork-server.js';
+import { cloneFlags } from './steps/clone-container.js';
 import { kernelTest, useLaunchKit } from './testing/launch-kit.js';
 import type { PlanEdit } from './testing/standard-plan.js';
-import { WaitingSupervisor } from './waiting-supervisor.js';
 
 const kit = useLaunchKit({ reapOrphans: true });
 
@@ -66,21 +68,33 @@ describe('too few descriptors (EMFILE)', () => {
     expectGivesUpCleanly(await sweep(launch));
   });
 
-  kernelTest('a waiting supervisor is there, or nothing of it', async () => {
-    expectGivesUpCleanly(await sweep(async () => WaitingSupervisor.start(kit.directory).end()));
+  kernelTest('a fork server is there, or nothing of it', async () => {
+    const start = async () => ForkServer.start(kit.directory, kit.directory, kit.reaper).end();
+    const outcomes = await sweep(start);
+    expect(outcomes[0]).toBe('EMFILE');
+    expect(new Set(outcomes)).toEqual(new Set(['EMFILE', 'done']));
   });
 
-  kernelTest('a launch that is handed to a waiting supervisor', async () => {
-    const launch = async () => {
-      const waiting = WaitingSupervisor.start(kit.directory);
-      const container = kit.container();
-      const context = { ...kit.context(), waiting: () => waiting };
-      const process = await forkContainer(container, kit.plan(['true']), context);
-      kit.track(process, container);
-      await process.release();
-      await process.exited;
-    };
-    expectGivesUpCleanly(await sweep(launch));
+  kernelTest.each([
+    ['forked', () => {}],
+    ['handed to a process that waits', (server: ForkServer, kind: LaunchKind) => server.prepare(kind)],
+  ])('a launch that is %s', async (_, prepare) => {
+    const forkServer = ForkServer.start(kit.directory, kit.directory, kit.reaper);
+    try {
+      const launch = async () => {
+        const plan = kit.plan(['true']);
+        const { program } = compileLaunch(plan, undefined, 'received');
+        prepare(forkServer, { program, flags: cloneFlags(plan) });
+        const container = kit.container();
+        const process = await forkContainer(container, plan, { ...kit.context(), forkServer });
+        kit.track(process, container);
+        await process.release();
+        await process.exited;
+      };
+      expectGivesUpCleanly(await sweep(launch));
+    } finally {
+      forkServer.end();
+    }
   });
 });
 

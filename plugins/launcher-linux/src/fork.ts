@@ -1,20 +1,21 @@
 import { closeSync } from 'node:fs';
 import { isErrno } from '@caisson/linux';
-import { readStat } from '@caisson/linux/proc';
-import { identityOf, reapChild } from '@caisson/linux/process';
-import { parentOf, pidfdOpen, pidfdSendSignal } from '@caisson/linux/syscalls';
+import { reapChild } from '@caisson/linux/process';
+import { pidfdSendSignal } from '@caisson/linux/syscalls';
 import { type Container, isCaissonError, type LaunchPlanData } from '@caisson/plugin-sdk';
 import { failpoint } from '@caisson/plugin-sdk/failpoint';
+import { type Child, identitiesOf, pidfdOfChild, pidfdOfGrandchild } from './children.js';
 import type { CompiledLaunch } from './compile.js';
 import { type LaunchDescriptors, statusFile } from './descriptors.js';
 import { settlesWithin } from './end-container.js';
 import { requireParent } from './entered.js';
 import { errors } from './errors.js';
 import type { ForkContext } from './fork-context.js';
+import { forkServerTable } from './fork-server-image.js';
 import { launchError } from './launch-error.js';
 import { type LinuxLauncherState, LinuxProcess } from './linux-process.js';
-import type { ReportReader } from './report-reader.js';
-import { handToWaiting, type Started, spawnSupervisor, type UnderWay } from './start-supervisor.js';
+import type { ReportMessage, ReportReader } from './report-reader.js';
+import { forkSupervisor, type Started, spawnSupervisor, type UnderWay } from './start-supervisor.js';
 import { entersPidNamespace } from './steps/join-namespaces.js';
 import { heldPipes } from './steps/supervise.js';
 import { readable } from './supervised.js';
@@ -29,12 +30,12 @@ export async function forkContainer(
   plan: LaunchPlanData,
   context: ForkContext,
 ): Promise<LinuxProcess> {
-  const handed = handToWaiting(container, plan, context);
-  if (handed) {
+  const forked = forkSupervisor(container, plan, context);
+  if (forked) {
     try {
-      return await reachGate(container, plan, handed, context);
+      return await reachGate(container, plan, forked, context);
     } catch (error) {
-      // It may have died just before it was sent its launch.
+      // The fork server, or what waited for the launch, may have died just before it was sent.
       if (!isCaissonError(error) || error.code !== 'SUPERVISOR_ENDED') throw error;
     }
   }
@@ -44,7 +45,7 @@ export async function forkContainer(
 async function reachGate(
   container: Container,
   plan: LaunchPlanData,
-  { launch, descriptors, started }: UnderWay,
+  { launch, descriptors, started, kind }: UnderWay,
   context: ForkContext,
 ): Promise<LinuxProcess> {
   try {
@@ -52,7 +53,9 @@ async function reachGate(
     const reached = failpoint('launcher.spawned');
     if (reached) await reached;
     const state = await gatedProcess(container, plan, launch, started, context);
-    return processOf(container, launch, descriptors, started, state, context);
+    return processOf(container, launch, descriptors, started, state, context, () =>
+      context.onExecuted?.(kind),
+    );
   } catch (error) {
     await giveUp(started, descriptors, context);
     throw error;
@@ -67,17 +70,21 @@ async function gatedProcess(
   { patienceMs, cgroups, processor }: ForkContext,
 ): Promise<LinuxLauncherState> {
   const next = () => started.report.next(patienceMs());
-  const message = await (processor ? processor.run(next) : next());
-  if (message.kind === 'end') throw errors.SUPERVISOR_ENDED(container.id, 'before the container existed');
-  if (message.kind === 'failure')
-    throw launchError(container.id, launch.table, launch.values, message.record);
-  started.container = pidfdOfGrandchild(message.pid, started.supervisorPid);
-  if (started.container === undefined)
-    throw await earlyEnd(container.id, launch, started.report, patienceMs());
+  if (!started.processes) {
+    const pid = await pidOfContainer(container.id, launch, started, () =>
+      processor ? processor.run(next) : next(),
+    );
+    const supervisor = started.supervisor as Child;
+    started.container = pidfdOfGrandchild(pid, supervisor.pid);
+    if (started.container === undefined)
+      throw await earlyEnd(container.id, launch, started.report, patienceMs());
+    started.processes = identitiesOf(supervisor, { pid, pidfd: started.container });
+  }
+  const { pid } = started.processes.process;
   if (isTracked(plan)) {
     started.tracking = createTrackingGroup(container, cgroups);
     try {
-      started.tracking.add(message.pid);
+      started.tracking.add(pid);
     } catch (error) {
       // It has failed before it came to the gate: its report says at what.
       if (!isErrno(error, 'ESRCH')) throw error;
@@ -85,8 +92,7 @@ async function gatedProcess(
     }
   }
   return {
-    supervisor: identityOf(started.supervisorPid, started.supervisor),
-    process: identityOf(message.pid, started.container),
+    ...started.processes,
     init: plan.init,
     joins: entersPidNamespace(plan),
     ...(plan.stdio === 'terminal' && { terminal: launch.table.descriptor('master') }),
@@ -98,21 +104,38 @@ async function gatedProcess(
 const isTracked = (plan: LaunchPlanData): boolean =>
   !plan.namespaces.create.includes('pid') || entersPidNamespace(plan);
 
-/**
- * Its mounts may have failed, and the supervisor may have reaped it, before we look: then its pid is nobody's, or another
- * process's, but none of the supervisor's children (threat model N12). The supervisor is our child, so its pid is its own.
- */
-function pidfdOfGrandchild(pid: number, supervisorPid: number): number | undefined {
-  let pidfd: number;
-  try {
-    pidfd = pidfdOpen(pid);
-  } catch (error) {
-    if (isErrno(error, 'ESRCH')) return undefined;
-    throw error;
+/** Waits until both processes are known: the supervisor, if it was forked, is told by another process than the container. */
+async function pidOfContainer(
+  id: string,
+  launch: CompiledLaunch,
+  started: Started,
+  next: () => ReportMessage | Promise<ReportMessage>,
+): Promise<number> {
+  let pid: number | undefined;
+  let failure: Error | undefined;
+  while (!started.supervisor || (pid === undefined && !failure)) {
+    const message = await next();
+    if (message.kind === 'end') throw failure ?? errors.SUPERVISOR_ENDED(id, 'before the container existed');
+    if (message.kind === 'supervisor') {
+      const pidfd = pidfdOfChild(message.pid);
+      started.supervisor = { pid: message.pid, pidfd };
+    } else if (message.kind === 'pid') pid = message.pid;
+    else failure = failureBeforeGate(id, launch, message.record, pid !== undefined);
   }
-  if ((parentOf(pidfd) ?? readStat(pid)?.ppid) === supervisorPid) return pidfd;
-  closeSync(pidfd);
-  return undefined;
+  if (failure) throw failure;
+  return pid as number;
+}
+
+/** Before there is a first process, it is the supervisor that fails: one that was forked walks the fork server's table. */
+function failureBeforeGate(
+  id: string,
+  { table, values }: CompiledLaunch,
+  record: Buffer,
+  exists: boolean,
+): Error {
+  return table.received && !exists
+    ? launchError(id, forkServerTable(), {}, record)
+    : launchError(id, table, values, record);
 }
 
 async function earlyEnd(
@@ -134,16 +157,17 @@ function processOf(
   { supervisor, container: pidfd, report, tracking }: Started,
   state: LinuxLauncherState,
   { reaper, cgroups, patienceMs, processor }: ForkContext,
+  onExecuted: () => void,
 ): LinuxProcess {
   return new LinuxProcess({
     id: container.id,
     state,
     pid: state.process.pid,
-    pair: { supervisor, container: pidfd },
+    pair: { supervisor: supervisor?.pidfd, container: pidfd },
     statusPath: statusFile(container),
     reaper,
     cgroups,
-    gate: { writeEnd: descriptors.gate, report, table, values, patienceMs, processor },
+    gate: { writeEnd: descriptors.gate, report, table, values, patienceMs, processor, onExecuted },
     terminal: descriptors.terminal,
     pipes: descriptors.pipes,
     tracking,
@@ -152,22 +176,24 @@ function processOf(
 
 /** The gate's end of file ends the gated process, and that the supervisor, which leaves no zombie of it. */
 async function giveUp(
-  { supervisorPid, supervisor, container, report, tracking }: Started,
+  { supervisor, container, report, tracking }: Started,
   descriptors: LaunchDescriptors,
   { reaper }: ForkContext,
 ): Promise<void> {
   descriptors.abandon();
   try {
     if (container !== undefined) pidfdSendSignal(container, SIGKILL);
-    const ended = readable(supervisor, reaper);
-    if (!(await settlesWithin(ended, GIVE_UP_AFTER_MS))) pidfdSendSignal(supervisor, SIGKILL);
-    await ended;
-    reapChild(supervisorPid);
+    if (supervisor) {
+      const ended = readable(supervisor.pidfd, reaper);
+      if (!(await settlesWithin(ended, GIVE_UP_AFTER_MS))) pidfdSendSignal(supervisor.pidfd, SIGKILL);
+      await ended;
+      reapChild(supervisor.pid);
+    }
     await tracking?.end();
   } finally {
     // Not before: a supervisor that has not told the pid yet would die of SIGPIPE.
     report.close();
-    closeSync(supervisor);
+    if (supervisor) closeSync(supervisor.pidfd);
     if (container !== undefined) closeSync(container);
   }
 }

@@ -5,7 +5,7 @@ interface HeldMount {
   readonly tree: ResultReference | number;
 }
 
-const isAtOrBelow = (path: string, directory: string): boolean =>
+export const isAtOrBelow = (path: string, directory: string): boolean =>
   path === directory || path.startsWith(directory === '/' ? '/' : `${directory}/`);
 
 /**
@@ -21,6 +21,17 @@ export class HeldMounts {
   /** A mount covers what is mounted at its target and below: nothing is looked up there any more. */
   cover(target: string): void {
     this.#mounts = this.#mounts.filter((mount) => !isAtOrBelow(mount.target, target));
+  }
+
+  /** Takes out those at a target and below, for as long as `body` runs. */
+  without<T>(target: string, body: () => T): T {
+    const all = this.#mounts;
+    this.#mounts = all.filter((mount) => !isAtOrBelow(mount.target, target));
+    try {
+      return body();
+    } finally {
+      this.#mounts = all;
+    }
   }
 
   hold(target: string, tree: ResultReference | number): void {

@@ -1,15 +1,15 @@
-import { decodeReport, type Failure, failureMessage, type SlotValues } from '@caisson/linux/exec-stage';
+import {
+  type CallTable,
+  decodeReport,
+  type Failure,
+  failureMessage,
+  type SlotValues,
+} from '@caisson/linux/exec-stage';
 import { CaissonError } from '@caisson/plugin-sdk';
 import { errors } from './errors.js';
-import type { LaunchTable } from './launch-table.js';
 
 /** The failing record of a launch as an error for the person who reads it; for programs its parts are in `details`. */
-export function launchError(
-  id: string,
-  table: LaunchTable,
-  values: SlotValues,
-  record: Buffer,
-): CaissonError {
+export function launchError(id: string, table: CallTable, values: SlotValues, record: Buffer): CaissonError {
   const failure = decodeReport(table, record, values);
   const { step, call, errno } = failure;
   const { code, kind, message, hint } = errorOf(id, failure, values);

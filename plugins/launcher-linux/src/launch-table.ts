@@ -6,7 +6,7 @@ import {
   type Slot,
 } from '@caisson/linux/exec-stage';
 import { AT_FDCWD, O, openHow, RESOLVE } from '@caisson/linux/syscalls';
-import type { BindMount } from '@caisson/plugin-sdk';
+import type { BindMount, FileOperation, Mount } from '@caisson/plugin-sdk';
 import { HeldMounts } from './held-mounts.js';
 
 const { O_CLOEXEC, O_DIRECTORY, O_NOFOLLOW, O_PATH } = O;
@@ -38,6 +38,10 @@ export class LaunchTable extends CallTable {
   container: ResultReference | undefined;
   /** Filesystems of the plan that are mounted by now: what lies below one is looked up from there. */
   readonly held = new HeldMounts();
+  /** Detached mounts of filesystems of the plan that have no place yet. */
+  readonly filesystems = new Map<Mount, ResultReference>();
+  /** Files that have been made already. */
+  readonly made = new Set<FileOperation>();
   /** Detached copies of what is bound into the container. */
   readonly bindSources = new Map<BindMount, ResultReference>();
   /** Names of the descriptors that the agent opens for this launch, in the order of their numbers. */
@@ -49,8 +53,14 @@ export class LaunchTable extends CallTable {
   readonly joiner = new Label('joiner');
   readonly door = new Label('door');
   readonly init = { start: new Label('init'), compare: new Label('is it the command') };
-  /** Set for a table that a supervisor receives which waited for it, with so many descriptors besides the usual ones. */
-  received: { readonly extras: number } | undefined;
+  /** For a process of the fork server, which gets what fills the slots while it runs. */
+  received = false;
+  /** Trees of filesystems may be put together while they have no place yet, with what is masked and read-only in them. */
+  assemblesAhead = false;
+  /** Mounts that have their place in such a tree. */
+  readonly placed = new Set<Mount>();
+  /** Paths that are masked, or read-only, already. */
+  readonly protectedPaths = new Set<string>();
   /** How many paths the command may have: one, or as many as PATH has directories. */
   candidates = 1;
   readonly #hows = new Map<string, DataPointer>();

@@ -10,24 +10,28 @@ import {
   type Launcher,
   type LauncherState,
   type LaunchPlan,
+  type LaunchPlanData,
   type ResolvedUser,
 } from '@caisson/plugin-sdk';
 import { adoptContainer } from './adopt.js';
 import { describeLaunch } from './compile.js';
 import { refuseTracer } from './entered.js';
 import { forkContainer } from './fork.js';
+import { ForkServer, type LaunchKind } from './fork-server.js';
 import type { HostCgroups } from './host-services.js';
 import type { LinuxProcess } from './linux-process.js';
 import { NullInput } from './null-input.js';
 import type { LinuxLauncherOptions } from './options.js';
 import { SharedProcessor } from './shared-processor.js';
+import { canBeForked } from './start-supervisor.js';
 import { findTrackingGroup } from './tracking-group.js';
 import { refuseUnsupported } from './unsupported.js';
 import { validateConfig } from './validate.js';
-import { WaitingSupervisor } from './waiting-supervisor.js';
 
 /** How long to block for an answer of the exec stage when no other launch waits: it takes about a millisecond. */
 const PATIENCE_MS = 3;
+/** How long a command that was just executed has the other processors: preparing a launch takes half a millisecond of one. */
+const COMMAND_FIRST_MS = 3;
 
 /**
  * Launcher `linux`: a plan is compiled to a table of system calls that a process of the container's own walks. The
@@ -38,7 +42,7 @@ export class LinuxLauncher implements Launcher {
   #reaper: Reaper | undefined;
   #inFlight = 0;
   #closed = false;
-  #waiting: WaitingSupervisor | undefined;
+  #forkServer: ForkServer | undefined;
   /** By id of the container, for those that are nested in it. */
   readonly #running = new Map<string, LinuxProcess>();
   readonly #input = new NullInput();
@@ -46,7 +50,7 @@ export class LinuxLauncher implements Launcher {
   constructor(
     @inject(HostEnvironment) private readonly host: HostEnvironment,
     @inject(Cgroups) private readonly cgroups: HostCgroups,
-    @inject(IsolatorOptions) private readonly options: LinuxLauncherOptions = { waitingSupervisor: false },
+    @inject(IsolatorOptions) private readonly options: LinuxLauncherOptions = { forkServer: true },
   ) {}
 
   validate(config: Readonly<ContainerConfig>): ResolvedUser | undefined {
@@ -57,6 +61,7 @@ export class LinuxLauncher implements Launcher {
     refuseUnsupported(container.id, plan.data);
     refuseTracer(container.id, plan.data);
     this.#inFlight += 1;
+    const next = this.#nextAfter(plan.data);
     try {
       const forked = await forkContainer(container, plan.data, {
         reaper: this.#reap(),
@@ -64,32 +69,50 @@ export class LinuxLauncher implements Launcher {
         input: this.#input,
         imageDirectory: this.host.workDir,
         patienceMs: () => (this.#inFlight > 1 ? 0 : PATIENCE_MS),
-        processor: this.#inFlight > 1 ? undefined : SharedProcessor.here(),
-        waiting: () => this.#takeWaiting(),
         parent: (id) => this.#running.get(id),
+        processor: this.#inFlight > 1 || this.#forkServer ? undefined : SharedProcessor.here(),
+        forkServer: this.#forkServer,
+        onExecuted: next.executed,
       });
+      forked.exited.then(next.ended, next.ended);
       return this.#remember(container, forked);
     } finally {
       this.#inFlight -= 1;
-      // Not now: the container is making its mounts, and the caller has a gate to open.
-      setImmediate(() => this.#keepOneWaiting());
     }
   }
 
-  #takeWaiting(): WaitingSupervisor | undefined {
-    const waiting = this.#waiting;
-    this.#waiting = undefined;
-    return waiting;
+  /** When to prepare the next launch of a kind: once the command of this one has ended, or had a moment for itself. */
+  #nextAfter(plan: LaunchPlanData): { executed(kind?: LaunchKind): void; ended(): void } {
+    let prepare = () => {};
+    let timer: NodeJS.Timeout | undefined;
+    return {
+      executed: (kind) => {
+        prepare = () => this.#prepareNext(plan, kind);
+        timer = setTimeout(prepare, COMMAND_FIRST_MS).unref();
+      },
+      ended: () => {
+        clearTimeout(timer);
+        prepare();
+      },
+    };
   }
 
-  /** For the next launch. */
-  #keepOneWaiting(): void {
-    if (!this.options.waitingSupervisor || this.#waiting || this.#closed) return;
+  /** For a launch like this one. */
+  #prepareNext(plan: LaunchPlanData, forked: LaunchKind | undefined): void {
+    if (!this.options.forkServer || this.#closed || !canBeForked(plan)) return;
     try {
-      this.#waiting = WaitingSupervisor.start(this.host.workDir);
+      if (this.#forkServer?.alive === false) this.#endForkServer();
+      this.#forkServer ??= ForkServer.start(this.host.runtimeDir, this.host.workDir, this.#reap());
+      if (forked) this.#forkServer.prepare(forked);
     } catch {
-      // The next launch starts its own, and says what is wrong.
+      // The next launch spawns its own supervisor, and says what is wrong.
     }
+  }
+
+  #endForkServer(): void {
+    const server = this.#forkServer;
+    this.#forkServer = undefined;
+    server?.end();
   }
 
   adopt(container: Container, state: LauncherState): LinuxProcess | undefined {
@@ -115,7 +138,7 @@ export class LinuxLauncher implements Launcher {
 
   close(): void {
     this.#closed = true;
-    this.#takeWaiting()?.end();
+    this.#endForkServer();
     this.#input.close();
     this.#reaper?.close();
     this.#reaper = undefined;

@@ -47,6 +47,7 @@ export interface Gate {
   readonly values: SlotValues;
   readonly patienceMs: () => number;
   readonly processor?: SharedProcessor | undefined;
+  readonly onExecuted: () => void;
 }
 
 export interface LinuxProcessParts {
@@ -113,6 +114,7 @@ export class LinuxProcess implements ContainerProcess {
     try {
       openGate(gate, this.#pid);
       await this.#executed(gate);
+      gate.onExecuted();
     } finally {
       closeSync(gate.writeEnd);
       gate.report.close();

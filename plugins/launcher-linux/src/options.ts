@@ -2,11 +2,11 @@ import { z } from '@caisson/plugin-sdk';
 
 export const LinuxLauncherOptions = z
   .strictObject({
-    waitingSupervisor: z
+    forkServer: z
       .boolean()
-      .default(false)
+      .default(true)
       .describe(
-        'Keep one process waiting for the next launch, which is then quicker by the time that starting it takes. For agents that launch often; it costs some 50 KB while they are idle.',
+        'From the first launch on, keep a fork server, and a process in its namespaces that waits for the next launch. Off: each launch starts its own supervisor, which takes longer.',
       ),
   })
   .describe('Options of the launcher linux');

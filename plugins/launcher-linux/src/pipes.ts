@@ -1,5 +1,5 @@
 import { closeSync, fchownSync } from 'node:fs';
-import { fcntl, pipe, receiveDescriptor, sendMessage, socketPair } from '@caisson/linux/syscalls';
+import { fcntl, pipe, receiveDescriptor, sendDescriptors, socketPair } from '@caisson/linux/syscalls';
 import type { ContainerPipes, ResolvedUser } from '@caisson/plugin-sdk';
 
 const F_DUPFD_CLOEXEC = 1030;
@@ -53,7 +53,7 @@ export function openStdioPipes(user: ResolvedUser | undefined): NewPipes {
 function queueOf(descriptor: number): number {
   const { ours, theirs } = socketPair();
   try {
-    sendMessage(ours, Buffer.alloc(1), [descriptor]);
+    sendDescriptors(ours, Buffer.alloc(1), [descriptor]);
     return theirs;
   } catch (error) {
     closeSync(theirs);

@@ -2,10 +2,12 @@ import { closeSync, readSync } from 'node:fs';
 import { RECORD_BYTES } from '@caisson/linux/exec-stage';
 import type { Reaper } from '@caisson/linux/process';
 import { pollReadable } from '@caisson/linux/syscalls';
+import { SUPERVISOR_BIT } from './fork-server-image.js';
 
-/** What the image says: the pid of a process it has started, the record that failed, or nothing more (it executed). */
+/** What the image says: the pid of a process it has started, of a supervisor that was forked for a launch, the record that failed, or nothing more (it executed). */
 export type ReportMessage =
   | { readonly kind: 'pid'; readonly pid: number }
+  | { readonly kind: 'supervisor'; readonly pid: number }
   | { readonly kind: 'failure'; readonly record: Buffer }
   | { readonly kind: 'end' };
 
@@ -50,12 +52,17 @@ export class ReportReader {
   }
 
   #read(): ReportMessage {
-    const buffer = Buffer.alloc(MOST_BYTES);
-    const length = this.#open ? readSync(this.fd, buffer) : 0;
-    if (length === 0) return { kind: 'end' };
-    this.#messages.push(...splitMessages(buffer.subarray(0, length)));
+    if (!this.#open) return { kind: 'end' };
+    this.#messages.push(...readMessages(this.fd));
     return this.#messages.shift() ?? { kind: 'end' };
   }
+}
+
+/** What is there; waits if nothing is. */
+export function readMessages(fd: number): ReportMessage[] {
+  const buffer = Buffer.alloc(MOST_BYTES);
+  const length = readSync(fd, buffer);
+  return length === 0 ? [{ kind: 'end' }] : splitMessages(buffer.subarray(0, length));
 }
 
 /**
@@ -71,9 +78,12 @@ export function splitMessages(bytes: Buffer): ReportMessage[] {
     messages.push(
       isRecord
         ? { kind: 'failure', record: rest.subarray(0, size) }
-        : { kind: 'pid', pid: Number(rest.readBigInt64LE(0)) },
+        : pidMessage(Number(rest.readBigInt64LE(0))),
     );
     rest = rest.subarray(size);
   }
   return messages;
 }
+
+const pidMessage = (told: number): ReportMessage =>
+  told >= SUPERVISOR_BIT ? { kind: 'supervisor', pid: told - SUPERVISOR_BIT } : { kind: 'pid', pid: told };

@@ -1,5 +1,5 @@
 import { CLONE, PR } from '@caisson/linux/syscalls';
-import type { NamespaceKind } from '@caisson/plugin-sdk';
+import type { LaunchPlanData, NamespaceKind } from '@caisson/plugin-sdk';
 import { DESCRIPTOR } from '../launch-table.js';
 import type { LaunchStep } from '../step.js';
 
@@ -17,12 +17,18 @@ export const CLONE_FLAGS: Readonly<Record<NamespaceKind, number>> = {
   time: CLONE.CLONE_NEWTIME,
 };
 
+/** Of the first process of a container: clone(2). */
+export const cloneFlags = ({ namespaces }: Pick<LaunchPlanData, 'namespaces'>): number =>
+  namespaces.create.reduce((bits, kind) => bits | CLONE_FLAGS[kind], NO_EXIT_SIGNAL);
+
 /** Step clone-container: the first process of the container, in its new namespaces; the parent is the supervisor. */
 export const cloneContainer: LaunchStep = {
   name: 'clone-container',
-  compile({ namespaces }, table) {
-    const flags = namespaces.create.reduce((bits, kind) => bits | CLONE_FLAGS[kind], NO_EXIT_SIGNAL);
-    table.container = table.call('clone', [flags, 0, 0, 0, 0], { jumpIfNotZero: table.supervisor });
+  only: 'spawned',
+  compile(plan, table) {
+    table.container = table.call('clone', [cloneFlags(plan), 0, 0, 0, 0], {
+      jumpIfNotZero: table.supervisor,
+    });
     // From here on in the child. The status file is the supervisor's alone (threat model A6).
     table.call('close', [DESCRIPTOR.status]);
     table.call('prctl', [PR.PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0]);

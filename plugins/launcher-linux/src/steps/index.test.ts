@@ -17,15 +17,15 @@ test('a launch with a root filesystem, in order', () => {
     'clone-container',
     'adjust-oom-score',
     'detach-mounts',
+    'new-keyring',
+    'drop-bounding',
     'enter-rootfs',
     'mount-filesystems',
     'make-files',
     'mask-paths',
     'make-read-only',
     'close-descriptors',
-    'new-keyring',
     'set-limits',
-    'drop-bounding',
     'wait-at-gate',
     'become-user',
     'set-capabilities',
@@ -36,16 +36,37 @@ test('a launch with a root filesystem, in order', () => {
   ]);
 });
 
+test('in a process of the fork server, all that is the same for each launch of its kind comes first', () => {
+  const { records } = compileTable(standardPlan('/', 'true'), 1, STEPS, 'received');
+  const steps = [...new Set(records.map(({ step }) => step))];
+  const [ahead, behind] = [
+    steps.slice(0, steps.indexOf('await-launch')),
+    steps.slice(steps.indexOf('await-launch')),
+  ];
+  expect(ahead.slice(0, 4)).toEqual([
+    'adjust-oom-score',
+    'detach-mounts',
+    'create-filesystems',
+    'fill-filesystems',
+  ]);
+  expect(ahead.slice(-2)).toEqual(['new-keyring', 'drop-bounding']);
+  expect(behind).not.toContain('supervise');
+  // Before it is known, a launch has no slot that could be read.
+  const known = records.findIndex(({ step }) => step === 'await-launch');
+  const isSlot = (argument: unknown) => (argument as { kind?: string }).kind === 'slot';
+  expect(records.slice(0, known).filter((record) => record.arguments.some(isSlot))).toEqual([]);
+});
+
 test('a launch without any isolation', () => {
   expect(stepsOf(hostPlan('true'))).toEqual([
     'become-supervisor',
     'clone-container',
     'adjust-oom-score',
+    'new-keyring',
+    'drop-bounding',
     'keep-root',
     'close-descriptors',
-    'new-keyring',
     'set-limits',
-    'drop-bounding',
     'wait-at-gate',
     'become-user',
     'set-capabilities',

@@ -22,7 +22,7 @@ test('names are unique: an error names the step', () => {
 
 test('every step of an ordinary launch has its place in this one', () => {
   const names = JOINING_STEPS.map(({ name }) => name);
-  for (const { name } of STEPS) expect(names).toContain(name);
+  for (const { name, only } of STEPS) if (only !== 'received') expect(names).toContain(name);
 });
 
 test('with nothing to mount inside, entering is the last act: only the exec is left (N5: CVE-2016-9962)', () => {

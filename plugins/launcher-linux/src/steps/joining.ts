@@ -22,7 +22,6 @@ import { restoreAffinity } from './restore-affinity.js';
 import { runInit, startInit } from './run-init.js';
 import { newKeyring, setLimits } from './set-limits.js';
 import { supervise } from './supervise.js';
-import { takeDescriptors } from './take-descriptors.js';
 import { mountTerminals, takeTerminal } from './take-terminal.js';
 import { stayWithAgent, waitAtGate } from './wait-at-gate.js';
 
@@ -39,7 +38,6 @@ const isReady = (plan: LaunchPlanData): boolean => !administersInside(plan);
  */
 export const JOINING_STEPS: readonly LaunchStep[] = [
   // the supervisor
-  takeDescriptors,
   becomeSupervisor,
   outside(cloneContainer),
   // the joiner, in the agent's pid namespace

@@ -2,7 +2,8 @@ import { Label, type ResultReference } from '@caisson/linux/exec-stage';
 import { AT_EMPTY_PATH, OPEN_TREE } from '@caisson/linux/syscalls';
 import type { LaunchTable } from '../launch-table.js';
 import type { LaunchStep } from '../step.js';
-import { createFilesystem, moveOnto } from './mount-filesystems.js';
+import { createFilesystem } from './create-filesystems.js';
+import { moveOnto } from './mount-target.js';
 import { setTreeAttributes } from './open-bind-sources.js';
 
 const { OPEN_TREE_CLONE, OPEN_TREE_CLOEXEC } = OPEN_TREE;
@@ -24,23 +25,49 @@ export const maskPaths: LaunchStep = {
   name: 'mask-paths',
   needed: ({ maskedPaths }) => maskedPaths.length > 0,
   compile({ maskedPaths }, table) {
-    const nullDevice = table.openInside('/dev/null', { resolution: 'no-links' });
-    verifyNullDevice(table, nullDevice);
-    for (const path of maskedPaths) mask(path, nullDevice, table);
+    maskAll(
+      maskedPaths.filter((path) => !table.protectedPaths.has(path)),
+      table,
+    );
   },
 };
 
+/** Step mask-paths-ahead: those in filesystems that were just put together, with the null device of theirs. */
+export const maskPathsAhead: LaunchStep = {
+  name: 'mask-paths-ahead',
+  only: 'received',
+  needed: ({ maskedPaths }) => maskedPaths.length > 0,
+  compile({ maskedPaths }, table) {
+    if (!table.assemblesAhead || !table.held.above('/dev/null')) return;
+    const paths = maskedPaths.filter((path) => table.held.above(path));
+    maskAll(paths, table);
+    for (const path of paths) table.protectedPaths.add(path);
+  },
+};
+
+function maskAll(paths: readonly string[], table: LaunchTable): void {
+  if (paths.length === 0) return;
+  const nullDevice = table.openInside('/dev/null', { resolution: 'no-links' });
+  verifyNullDevice(table, nullDevice);
+  for (const path of paths) mask(path, nullDevice, table);
+}
+
+/**
+ * What it is, is found out by opening it: a mount that is made and then does not fit has to be taken down again, for which the
+ * kernel waits until no processor can still see it.
+ */
 function mask(path: string, nullDevice: ResultReference, table: LaunchTable): void {
-  const [done, directory] = [new Label(`after ${path}`), new Label(`directory ${path}`)];
-  const target = table.openInside(path, { tolerate: ['ENOENT', 'ENOTDIR'], orElse: done });
+  const [done, file] = [new Label(`after ${path}`), new Label(`file ${path}`)];
+  const absent = ['ENOENT', 'ENOTDIR'];
+  const directory = table.openInside(path, { directory: true, tolerate: absent, orElse: file });
+  moveOnto(table, createFilesystem(table, EMPTY_DIRECTORY), directory);
+  table.jump(done);
+  table.place(file);
+  const target = table.openInside(path, { tolerate: absent, orElse: done });
   const how = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
   const device = table.call('open_tree', [nullDevice, table.string(''), how]);
   setTreeAttributes(table, device, ['ro', 'nosuid', 'noexec']);
-  // A file on a directory is EINVAL; whatever else is wrong shows in the attempt that follows.
-  moveOnto(table, device, target, { tolerate: ['EINVAL', 'ENOTDIR'], orElse: directory });
-  table.jump(done);
-  table.place(directory);
-  moveOnto(table, createFilesystem(table, EMPTY_DIRECTORY), target);
+  moveOnto(table, device, target);
   table.place(done);
 }
 

@@ -39,7 +39,7 @@ export function setTreeAttributes(
   table.call('mount_setattr', [tree, table.string(''), how, attributes, 32]);
 }
 
-const isPeer = (mount: Mount): boolean => isBind(mount) && mount.propagation === 'bidirectional';
+export const isPeer = (mount: Mount): boolean => isBind(mount) && mount.propagation === 'bidirectional';
 
 /**
  * Step open-peer-sources: before the namespace's mounts become slaves, a copy is a peer of the host's mount: what the container

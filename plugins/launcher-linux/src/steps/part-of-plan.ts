@@ -5,7 +5,7 @@
 import { isBind, type LaunchPlanData } from '@caisson/plugin-sdk';
 import type { LaunchStep } from '../step.js';
 import { makesPidNamespace } from './enter-pid-namespace.js';
-import { findOrCreate } from './mount-filesystems.js';
+import { findOrCreate } from './mount-target.js';
 
 const isInProc = (path: string): boolean => path === '/proc' || path.startsWith('/proc/');
 

@@ -1,4 +1,4 @@
-import { type DataPointer, Label, type ResultReference } from '@caisson/linux/exec-stage';
+import { type CallTable, type DataPointer, Label, type ResultReference } from '@caisson/linux/exec-stage';
 import type { LaunchPlanData } from '@caisson/plugin-sdk';
 import { DESCRIPTOR, FIRST_EXTRA, type LaunchTable } from '../launch-table.js';
 import type { PipeEnds } from '../pipes.js';
@@ -25,6 +25,7 @@ export const ENDED = { executed: 1, beforeExec: 2 } as const;
  */
 export const supervise: LaunchStep = {
   name: 'supervise',
+  only: 'spawned',
   compile(plan, table) {
     const container = table.container as ResultReference;
     table.place(table.supervisor);
@@ -35,7 +36,8 @@ export const supervise: LaunchStep = {
     // The agent's working directory would keep its filesystem busy.
     table.call('chdir', [table.string('/')]);
     if (entersPidNamespace(plan)) waitForJoiner(container, table);
-    waitForEnd(entersPidNamespace(plan) ? undefined : container, makesPidNamespace(plan), table);
+    const end = { hasDoor: makesPidNamespace(plan), statusFile: DESCRIPTOR.status };
+    waitForEnd(entersPidNamespace(plan) ? undefined : container, table, end);
   },
 };
 
@@ -55,7 +57,11 @@ export const heldPipes = (table: LaunchTable): PipeEnds => ({
  * Waits, and tells whether the command was executed: execve(2) resets the termination signal to SIGCHLD, and a child
  * without it is found by wait4(2) with __WCLONE alone. A pipe that closes could be a death as well as an exec (N11).
  */
-function waitForEnd(pid: ResultReference | undefined, hasDoor: boolean, table: LaunchTable): void {
+export function waitForEnd(
+  pid: ResultReference | undefined,
+  table: CallTable,
+  { hasDoor, statusFile }: { readonly hasDoor: boolean; readonly statusFile: number },
+): void {
   const [again, executed] = [new Label('wait again'), new Label('executed')];
   const info = table.memory(INFO_BYTES);
   const [kind, id] = pid ? [P_PID, pid] : [P_ALL, 0];
@@ -70,36 +76,36 @@ function waitForEnd(pid: ResultReference | undefined, hasDoor: boolean, table: L
     table.jumpIfEqual(found, 0, executed);
     table.jumpIfEqual(table.compute(table.valueAt(early), { mask: 0xffff }), DOOR_SIGNAL, again);
   }
-  leave(early, table, hasDoor);
+  leave(early, table, statusFile, hasDoor);
   table.place(executed);
   const status = statusMemory(ENDED.executed, table);
   table.call('wait4', [pid ?? -1, status, 0, 0]);
-  leave(status, table, hasDoor);
+  leave(status, table, statusFile, hasDoor);
 }
 
 /** What the status file will hold, but for the wait status, which wait4(2) puts into its first four bytes. */
-function statusMemory(how: number, table: LaunchTable): DataPointer {
+function statusMemory(how: number, table: CallTable): DataPointer {
   const record = Buffer.alloc(STATUS_BYTES);
   record.writeUInt32LE(how, 4);
   return table.bytes(record);
 }
 
 /** In one write: killed between two, a supervisor would leave half a status. */
-function leave(status: DataPointer, table: LaunchTable, hasDoor = false): void {
-  table.call('pwrite64', [DESCRIPTOR.status, status, STATUS_BYTES, 0], { expect: STATUS_BYTES });
+function leave(status: DataPointer, table: CallTable, statusFile: number, hasDoor = false): void {
+  table.call('pwrite64', [statusFile, status, STATUS_BYTES, 0], { expect: STATUS_BYTES });
   // A container may be over before its door is. Nobody else would reap that, and the parent's pid namespace could not end.
   if (hasDoor) table.call('wait4', [-1, 0, __WALL, 0], { tolerate: ['ECHILD', 'EINTR'] });
   table.call('exit_group', [0]);
 }
 
 /** The process that stayed outside has ended: if well, it has left the container to us; if not, its end is the status. */
-function waitForJoiner(joiner: ResultReference, table: LaunchTable): void {
+function waitForJoiner(joiner: ResultReference, table: CallTable): void {
   const [again, joined] = [new Label('wait again'), new Label('joined')];
   const status = statusMemory(ENDED.beforeExec, table);
   table.place(again);
   table.call('wait4', [joiner, status, __WALL, 0], { tolerate: ['EINTR'], orElse: again });
   table.jumpIfEqual(table.compute(table.valueAt(status), { mask: 0xffff }), 0, joined);
-  leave(status, table);
+  leave(status, table, DESCRIPTOR.status);
   table.place(joined);
 }
 

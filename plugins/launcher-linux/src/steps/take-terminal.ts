@@ -1,6 +1,5 @@
 import type { LaunchStep } from '../step.js';
-import { createDirectory } from './create-target.js';
-import { moveOnto } from './mount-filesystems.js';
+import { createDirectory, moveOnto } from './mount-target.js';
 
 const TIOCSCTTY = 0x540e;
 

@@ -1,0 +1,209 @@
+import { closeSync, openSync, writeSync } from 'node:fs';
+import type { Program } from '@caisson/linux/exec-stage';
+import { MountChanges } from '@caisson/linux/proc';
+import type { Reaper } from '@caisson/linux/process';
+import {
+  AT_FDCWD,
+  AT_SYMLINK_FOLLOW,
+  linkat,
+  O,
+  pidfdSendSignal,
+  sendDescriptors,
+  socketPair,
+} from '@caisson/linux/syscalls';
+import { awaitChild, pidfdOfChild } from './children.js';
+import { openPipes, openStatus } from './descriptors.js';
+import { forkServerImage, REQUEST_BYTES } from './fork-server-image.js';
+import { spawnImage } from './spawn-image.js';
+import { STATUS_BYTES } from './steps/supervise.js';
+import { WaitingPair } from './waiting-pair.js';
+
+const SIGKILL = 9;
+
+/** Launches of one kind differ in nothing but what fills the slots of their program. */
+export interface LaunchKind {
+  readonly program: Program;
+  readonly flags: number;
+}
+
+interface Ready {
+  readonly pair: WaitingPair;
+  readonly status: number;
+}
+
+/** Kinds of launches that are kept ready: each is two processes, of some 50 KB together. */
+const MOST_READY = 4;
+
+/**
+ * A small process that clones supervisors for launches (`fork-server-image.ts`). Cloning it costs a fifth of what starting a
+ * process from the agent does, which is what a launch waited for longest; and the next supervisor and its first process are
+ * cloned before there is a launch for them.
+ */
+export class ForkServer {
+  /** The oldest first. */
+  readonly #ready = new Map<Program, Ready>();
+  readonly #launches = new WeakMap<Program, number>();
+  #alive = true;
+  #ended = false;
+
+  private constructor(
+    readonly pid: number,
+    private readonly pidfd: number,
+    private readonly socket: number,
+    private readonly mounts: MountChanges,
+    private readonly reaper: Reaper,
+    private readonly runtimeDir: string,
+  ) {}
+
+  /**
+   * @param runtimeDir      where status files will be
+   * @param imageDirectory  for the image where the kernel refuses executable memfds
+   * @throws SyscallError  as posix_spawn does; nothing is left then
+   */
+  static start(runtimeDir: string, imageDirectory: string, reaper: Reaper): ForkServer {
+    const { ours, theirs } = socketPair();
+    let mounts: MountChanges | undefined;
+    try {
+      mounts = new MountChanges();
+      const placement = [0, 1, 2].map((to) => ({ from: theirs, to }));
+      const pid = spawnImage(forkServerImage(), placement, imageDirectory);
+      return new ForkServer(pid, pidfdOfChild(pid), ours, mounts, reaper, runtimeDir);
+    } catch (error) {
+      mounts?.close();
+      closeSync(ours);
+      throw error;
+    } finally {
+      closeSync(theirs);
+    }
+  }
+
+  /** False once it was found to be dead: it takes no more launches. */
+  get alive(): boolean {
+    return this.#alive;
+  }
+
+  /**
+   * A first process in new namespaces, and its supervisor; whoever takes them owns them. Undefined if the server has died.
+   *
+   * @param kind        the program of the launch, and the flags of clone(2) for its first process
+   * @param statusPath  where the supervisor's status file shall be
+   * @throws  what is in the way of a new status file, or of four more descriptors
+   */
+  take(kind: LaunchKind, statusPath: string): WaitingPair | undefined {
+    this.#launches.set(kind.program, (this.#launches.get(kind.program) ?? 0) + 1);
+    this.#dropStale();
+    const ready = this.#ready.get(kind.program);
+    if (ready) {
+      this.#ready.delete(kind.program);
+      try {
+        linkat(AT_FDCWD, `/proc/self/fd/${ready.status}`, AT_FDCWD, statusPath, AT_SYMLINK_FOLLOW);
+        return ready.pair;
+      } catch (error) {
+        ready.pair.end();
+        throw error;
+      } finally {
+        closeSync(ready.status);
+      }
+    }
+    const status = openStatus(statusPath);
+    try {
+      return this.#request(kind, status);
+    } finally {
+      closeSync(status);
+    }
+  }
+
+  /** Has a pair made for the next launch of this kind. */
+  prepare(kind: LaunchKind): void {
+    if (!this.#alive || this.#ready.has(kind.program) || !this.#repeats(kind.program)) return;
+    this.#dropStale();
+    const status = unnamedStatus(this.runtimeDir);
+    if (status === undefined) return;
+    let pair: WaitingPair | undefined;
+    try {
+      pair = this.#request(kind, status);
+    } finally {
+      if (!pair) closeSync(status);
+    }
+    if (!pair) return;
+    pair.meet(this.reaper, () => this.#dropStale());
+    this.#ready.set(kind.program, { pair, status });
+    if (this.#ready.size > MOST_READY) this.#drop(this.#ready.keys().next().value as Program);
+  }
+
+  /** Ends it, and what waits. Idempotent. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#dropReady();
+    pidfdSendSignal(this.pidfd, SIGKILL);
+    awaitChild(this.pid);
+    closeSync(this.socket);
+    closeSync(this.pidfd);
+    this.mounts.close();
+    this.#alive = false;
+  }
+
+  /** One that came once may never come again. */
+  #repeats(program: Program): boolean {
+    return (this.#launches.get(program) ?? 0) > 1;
+  }
+
+  #request({ program, flags }: LaunchKind, status: number): WaitingPair | undefined {
+    const ours: number[] = [];
+    const theirs: number[] = [];
+    const request = Buffer.alloc(REQUEST_BYTES);
+    request.writeBigUInt64LE(BigInt(flags), 0);
+    try {
+      const { gate, report } = openPipes(ours, theirs);
+      const socket = socketPair();
+      ours.push(socket.ours);
+      theirs.push(socket.theirs);
+      sendDescriptors(this.socket, request, [gate.readEnd, report.writeEnd, status, socket.theirs]);
+      return WaitingPair.of(program, gate.writeEnd, report.readEnd, socket.ours);
+    } catch (error) {
+      for (const fd of ours) closeSync(fd);
+      if (!isGone(error)) throw error;
+      this.#alive = false;
+      return undefined;
+    } finally {
+      for (const fd of theirs) closeSync(fd);
+    }
+  }
+
+  /** Their mount namespaces are copies of what the host's was, and of one that is being made nobody knows what. */
+  #dropStale(): void {
+    const { touched, changed } = this.mounts.look();
+    if (!touched) return;
+    for (const [program, { pair }] of [...this.#ready]) if (changed || !pair.met) this.#drop(program);
+  }
+
+  #dropReady(): void {
+    for (const program of [...this.#ready.keys()]) this.#drop(program);
+  }
+
+  #drop(program: Program): void {
+    const ready = this.#ready.get(program);
+    this.#ready.delete(program);
+    if (!ready) return;
+    closeSync(ready.status);
+    ready.pair.end();
+  }
+}
+
+/** A status file that gets its name with its launch; undefined where the filesystem has no such files (open(2), O_TMPFILE). */
+function unnamedStatus(directory: string): number | undefined {
+  let status: number | undefined;
+  try {
+    status = openSync(directory, O.O_TMPFILE | O.O_WRONLY, 0o600);
+    writeSync(status, Buffer.alloc(STATUS_BYTES));
+    return status;
+  } catch {
+    // Full, or not able to: the launch makes its own, and says what is wrong.
+    if (status !== undefined) closeSync(status);
+    return undefined;
+  }
+}
+
+const isGone = (error: unknown): boolean =>
+  ['EPIPE', 'ECONNRESET'].includes((error as NodeJS.ErrnoException).code ?? '');
