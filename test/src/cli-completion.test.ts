@@ -12,6 +12,7 @@ const folder = new Folder({ launcher: 'posix', isolation: ['filesystem/posix'] }
 const agent = new RealAgent(folder);
 const cli = (...args: string[]) => folder.caisson(args);
 /** A name that API clients may give. */
+// biome-ignore lint/suspicious/noTemplateCurlyInString: it is for a shell
 const HOSTILE = '$(touch${IFS}pwned)';
 const RUNNING = ['web', 'worker', HOSTILE];
 
