@@ -10,6 +10,7 @@ import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { AgentContext } from '../context.js';
 import { apiErrors } from '../errors.js';
 import { routes } from '../routes/index.js';
+import type { Limits } from '../settings/settings.js';
 import type { Answer } from '../takeover/handover.js';
 import { type AccessPolicy, authorise, identify } from './authentication.js';
 import { RECORDIO } from './media-types.js';
@@ -34,7 +35,7 @@ export function createApp(context: AgentContext, listener: Listener): FastifyIns
     exposeHeadRoutes: false,
     forceCloseConnections: true,
     clientErrorHandler: refuseMalformed,
-    serverFactory: (handler) => limited(createServerOf(listener, handler), context),
+    serverFactory: (handler) => limited(createServerOf(listener, limits, handler), context),
     frameworkErrors: (error, _request, reply) => sendError(context, reply, error),
   });
   app.removeAllContentTypeParsers();
@@ -52,11 +53,17 @@ export function createApp(context: AgentContext, listener: Listener): FastifyIns
   return app;
 }
 
-function createServerOf({ tls }: Listener, handler: (...args: never[]) => void): HttpServer {
+function createServerOf(
+  { tls }: Listener,
+  { headersMs }: Limits,
+  handler: (...args: never[]) => void,
+): HttpServer {
   const serve = handler as Parameters<typeof createServer>[1];
+  // Node looks every 30 s for headers that are late.
+  const options = { connectionsCheckingInterval: headersMs / 4 };
   return tls
-    ? (createTlsServer({ ...tls, minVersion: 'TLSv1.2' }, serve) as unknown as HttpServer)
-    : createServer(serve!);
+    ? (createTlsServer({ ...tls, ...options, minVersion: 'TLSv1.2' }, serve) as unknown as HttpServer)
+    : createServer(options, serve!);
 }
 
 function limited(server: HttpServer, { settings: { limits } }: AgentContext): HttpServer {
