@@ -7,6 +7,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { agentBenchmark } from './agent.js';
 import { library } from './library.js';
 import { installedPeers } from './peers.js';
 import { buildRootfs } from './rootfs.js';
@@ -83,6 +84,7 @@ try {
   await throughput(caisson.launch);
   await caisson.close();
   await wholeProcesses();
+  await agentBenchmark(directory, rootfs);
 } finally {
   execFileSync('umount', ['--lazy', directory]);
   rmSync(directory, { recursive: true });

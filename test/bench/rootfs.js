@@ -10,6 +10,6 @@ export function buildRootfs(directory) {
   for (const name of ['bin', 'dev', 'etc', 'proc', 'sys', 'tmp'])
     mkdirSync(join(rootfs, name), { recursive: true });
   copyFileSync(BUSYBOX, join(rootfs, 'bin/busybox'));
-  for (const applet of ['sh', 'true']) symlinkSync('busybox', join(rootfs, 'bin', applet));
+  for (const applet of ['sh', 'sleep', 'true']) symlinkSync('busybox', join(rootfs, 'bin', applet));
   return rootfs;
 }

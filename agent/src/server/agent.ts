@@ -8,6 +8,7 @@ import type { FastifyInstance } from 'fastify';
 import { GarbageCollector } from './collect-garbage.js';
 import type { AgentContext } from './context.js';
 import { apiErrors } from './errors.js';
+import { giveBackMemory } from './give-back-memory.js';
 import { createApp } from './http/app.js';
 import { listenOnSocket, listenOnTcp, nextSocketOf, removeForsaken, type SocketFile } from './listen.js';
 import { createLog, type Levels } from './logging.js';
@@ -47,6 +48,7 @@ export class Agent implements AgentContext {
   #garbage: GarbageCollector | undefined;
   #switchboard: Switchboard | undefined;
   #socket: SocketFile | undefined;
+  readonly #endGivingBack = giveBackMemory();
 
   private constructor(
     readonly settings: Settings,
@@ -132,6 +134,7 @@ export class Agent implements AgentContext {
   }
 
   async #close(): Promise<void> {
+    this.#endGivingBack();
     this.#garbage?.stop();
     if (this.#socket) {
       this.#socket.remove();

@@ -78,9 +78,13 @@ export class LinuxProcess implements ContainerProcess {
   #unsupervised = false;
   #closed = false;
 
-  constructor(private readonly parts: LinuxProcessParts) {
+  private readonly parts: Omit<LinuxProcessParts, 'gate'>;
+
+  constructor({ gate, ...parts }: LinuxProcessParts) {
+    this.parts = parts;
     this.#pid = parts.pid;
-    this.#gate = parts.gate;
+    // With the whole launch, which is not to be kept for the life of the container: see `release`.
+    this.#gate = gate;
     this.terminal = parts.terminal;
     this.pipes = parts.pipes;
     this.exited = new Promise((resolve) => {
