@@ -189,6 +189,7 @@ describe('too few', () => {
       await expectWorks();
       await agent.stop();
     } finally {
+      await agent.tidy();
       cgroup.removeDirectory();
       cgroups.close();
     }
