@@ -199,6 +199,15 @@ for (const [kind, { isolation, rootfs, tries }] of Object.entries(KINDS))
       const nested = await start('touch data/x', withVolumes(volume()), 'web.job');
       expect(await containers.core.wait(nested.id)).toMatchObject({ exitCode: 0 });
       expect(readdirSync(stored())).toEqual(['x']);
+      const tell = await obedient({}, 'web.told');
+      await update('web.told', volume('more'));
+      expect(await tell('touch data/y; ls')).toBe('answer.new\ndata\norders\nstderr\nstdout\n');
+      await restart();
+      await update('web.told');
+      expect([await tell('ls'), readdirSync(stored('more'))]).toEqual([
+        'answer.new\norders\nstderr\nstdout\n',
+        ['y'],
+      ]);
     });
 
     kernelTest('on disks of their own', async () => {

@@ -14,11 +14,11 @@ import {
 import { errors } from './errors.js';
 import {
   addVolume,
-  namespaceOf,
   planVolume,
   type RunningMounts,
   removeVolume,
   sandboxSeenBy,
+  supervisorOf,
 } from './volumes.js';
 
 /** The persistent volumes of containers, from launch to end. */
@@ -44,8 +44,8 @@ export class VolumeMounts {
     this.#sandboxes.delete(id);
     // A DEBUG container has its parent's mounts.
     if (sandbox === undefined) return;
-    const namespace = namespaceOf(pid);
-    if (namespace !== undefined) this.#running.set(id, { sandbox, namespace });
+    const supervisor = supervisorOf(pid);
+    if (supervisor) this.#running.set(id, { sandbox, supervisor });
   }
 
   /** After a restart: the core has just made sure whose process it is. */
@@ -55,8 +55,8 @@ export class VolumeMounts {
     if (pid === undefined || container.class === 'DEBUG') return;
     try {
       const sandbox = sandboxSeenBy(pid, this.host, container);
-      const namespace = namespaceOf(pid);
-      if (namespace !== undefined) this.#running.set(id, { sandbox, namespace });
+      const supervisor = supervisorOf(pid);
+      if (supervisor) this.#running.set(id, { sandbox, supervisor });
     } catch (error) {
       this.log.warn(
         { container: id, error: messageOf(error) },

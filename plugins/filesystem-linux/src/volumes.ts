@@ -1,7 +1,7 @@
-import { closeSync, fstatSync, openSync, readdirSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readdirSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { isErrno } from '@caisson/linux';
-import { readMountinfo } from '@caisson/linux/proc';
+import { readMountinfo, readStat } from '@caisson/linux/proc';
 import {
   AT_EMPTY_PATH,
   AT_REMOVEDIR,
@@ -36,8 +36,14 @@ import { attachInContainer, detachInContainer, type MountNamespace } from './in-
 export interface RunningMounts {
   /** Where the container finds its sandbox. */
   readonly sandbox: string;
-  /** Inode of its mount namespace, by which a pid that is somebody else's by now is told (threat model N12). */
-  readonly namespace: number;
+  /** The parent of its processes, by which a pid that is somebody else's by now is told (threat model N12). */
+  readonly supervisor: Supervisor;
+}
+
+export interface Supervisor {
+  readonly pid: number;
+  /** Clock ticks since boot. */
+  readonly startTime: number;
 }
 
 const MOUNT_POINT = { mode: 0o755, uid: 0, gid: 0 };
@@ -105,15 +111,19 @@ export async function removeVolume(
   giveBackPersistentVolumes(host.workDir, container.id, [volume]);
 }
 
-/** @throws CONTAINER_GONE if its pid leads to another namespace than it had */
+/** @throws CONTAINER_GONE if its pid is another process's by now, or leads to the mounts of the host */
 function enter(
   { workDir }: HostEnvironment,
-  { id, pid }: Container,
-  { namespace }: RunningMounts,
+  { id, pid = 0 }: Container,
+  { supervisor }: RunningMounts,
 ): MountNamespace {
   const fd = openNamespace(pid);
-  if (fd !== undefined && fstatSync(fd).ino === namespace) return { fd, workDir };
-  if (fd !== undefined) closeSync(fd);
+  if (fd === undefined) throw errors.CONTAINER_GONE(id);
+  // Looked at once it is open: it was the same process all the time.
+  const now = supervisorOf(pid);
+  const isOurs = now?.pid === supervisor.pid && now.startTime === supervisor.startTime;
+  if (isOurs && fstatSync(fd).ino !== statSync('/proc/self/ns/mnt').ino) return { fd, workDir };
+  closeSync(fd);
   throw errors.CONTAINER_GONE(id);
 }
 
@@ -125,18 +135,13 @@ export function sandboxSeenBy(pid: number, host: HostEnvironment, container: Con
   return mount?.mountPoint ?? container.sandbox;
 }
 
-/** Undefined if it has ended. */
-export function namespaceOf(pid: number): number | undefined {
-  const fd = openNamespace(pid);
-  if (fd === undefined) return undefined;
-  try {
-    return fstatSync(fd).ino;
-  } finally {
-    closeSync(fd);
-  }
+/** Undefined if it has ended. Its namespace would tell less: a nested one gets that on its way to the gate, as it does its pid. */
+export function supervisorOf(pid: number): Supervisor | undefined {
+  const parent = readStat(readStat(pid)?.ppid ?? 0);
+  return parent && { pid: parent.pid, startTime: parent.startTime };
 }
 
-function openNamespace(pid: number | undefined): number | undefined {
+function openNamespace(pid: number): number | undefined {
   try {
     return openSync(`/proc/${pid}/ns/mnt`, 'r');
   } catch (error) {
