@@ -38,8 +38,6 @@ class BenchAgent {
       isolation: ['filesystem/linux', 'namespaces/pid'],
       runtimeDir: join(directory, 'run'),
       workDir: join(directory, 'work'),
-      // As an agent that launches often would be configured.
-      options: { 'launcher/linux': { waitingSupervisor: true } },
     };
     writeFileSync(join(directory, 'caisson.config.json'), JSON.stringify(configuration));
   }
