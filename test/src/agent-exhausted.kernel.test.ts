@@ -276,3 +276,19 @@ describe('a clock that is set back by a day', () => {
     },
   );
 });
+
+describe('the disk is nearly full of what has ended', () => {
+  afterEach(() => agent.tidy());
+  withCensus({ directories: folder.directories, reapOrphans: true });
+
+  test('it is removed, with its sandbox, when it is due', async () => {
+    await agent.start('--gc-delay', '200ms', '--disk-watch-interval', '50ms');
+    await launch('web');
+    await launch('ended', 'exit 3');
+    expect((await call('WAIT_CONTAINER', 'ended')).body).toMatchObject({ exit_code: 3 });
+    while ((await call('GET_CONTAINER', 'ended')).status === 200) await sleep(10);
+    for (const directory of [workDir, runtimeDir])
+      expect(readdirSync(join(directory, 'containers'))).toEqual(['web']);
+    await agent.removeAll();
+  });
+});

@@ -23,6 +23,7 @@ const OWN = [
   ],
   ['--gc-delay <duration>', 'how long containers that ended are kept (default: 1weeks)'],
   ['--gc-disk-headroom <fraction>', 'how much of the disk stays free: they go sooner then (default: 0.1)'],
+  ['--disk-watch-interval <duration>', 'how often it is looked which of them are due (default: 1mins)'],
   ['--http-heartbeat-interval <duration>', 'between heartbeats of a stream (default: 30secs)'],
 ] as const;
 

@@ -8,8 +8,6 @@ import { messageOf } from '@caisson/plugin-sdk';
 import type { Containers } from './context.js';
 import type { Settings } from './settings/settings.js';
 
-const INTERVAL_MS = 60_000;
-
 export class GarbageCollector {
   /** On the monotonic clock: one that is set back or forward makes nothing younger or older. */
   readonly #endedAt = new Map<ContainerId, number>();
@@ -18,7 +16,7 @@ export class GarbageCollector {
 
   constructor(
     private readonly containers: Pick<Containers, 'list' | 'remove' | 'onEvent' | 'configuration'>,
-    private readonly settings: Pick<Settings, 'gcDelayMs' | 'gcDiskHeadroom'>,
+    private readonly settings: Pick<Settings, 'gcDelayMs' | 'gcDiskHeadroom' | 'diskWatchMs'>,
     private readonly log: Logger,
     private readonly now: () => number = () => performance.now(),
   ) {}
@@ -33,7 +31,7 @@ export class GarbageCollector {
     });
     this.#timer = setInterval(
       () => void this.collect(usageOf(this.containers.configuration.values.workDir)),
-      INTERVAL_MS,
+      this.settings.diskWatchMs,
     ).unref();
   }
 

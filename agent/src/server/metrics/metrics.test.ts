@@ -2,8 +2,6 @@ import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { CaissonError } from '@caisson/plugin-sdk';
 import { afterAll, expect, test } from '@jest/globals';
-import { GarbageCollector } from '../collect-garbage.js';
-import type { Containers } from '../context.js';
 import { FakeAgent } from '../testing/fake-agent.js';
 
 const agent = new FakeAgent();
@@ -42,30 +40,8 @@ test('the names of Mesos, all numbers', async () => {
   expect(await agent.get('/metrics/snapshot?timeout=10')).toMatchObject({ status: 400 });
 });
 
-test('containers that ended long ago are removed, sooner on a full disk; those that run are not', async () => {
-  let now = 0;
-  const settings = { gcDelayMs: 1000, gcDiskHeadroom: 0.1 };
-  const collector = new GarbageCollector(
-    containers as unknown as Containers,
-    settings,
-    agent.context.log,
-    () => now,
-  );
-  collector.start();
-  await containers.launch('runs', { argv: ['true'] });
-  now = 300;
-  await collector.collect(0.5); // 1000 x (1 - 0.1 - 0.5) = 400
-  expect(containers.known.has('web')).toBe(true);
-  now = 400;
-  await collector.collect(0.5);
-  expect([...containers.known.keys()]).toEqual(['runs']);
-  containers.end('runs', { reason: 'EXITED' });
-  await collector.collect(0.95);
-  expect(containers.known.size).toBe(0);
-  collector.stop();
-});
-
 test('SUBSCRIBE: what there is, then what happens; a subscriber that leaves is forgotten', async () => {
+  containers.known.clear();
   await containers.launch('a', { argv: ['true'] });
   const listeners = containers.listeners;
   const socketPath = `${containers.directory}/agent.sock`;

@@ -35,6 +35,7 @@ export const SettingsSchema = z.strictObject({
   httpHeartbeatInterval: durationOption().default(30_000),
   gcDelay: durationOption().default(7 * 86_400_000),
   gcDiskHeadroom: fraction.default(0.1),
+  diskWatchInterval: durationOption().default(60_000),
   defaultContainerInfo: z.string().optional(),
   maxWaiters: number.default(4096),
   maxConnections: number.default(8192),
@@ -72,6 +73,8 @@ export interface Settings {
   readonly heartbeatMs: number;
   readonly gcDelayMs: number;
   readonly gcDiskHeadroom: number;
+  /** How often it is looked which containers are due. */
+  readonly diskWatchMs: number;
   readonly limits: Limits;
   /** What outermost containers have that say nothing of it. */
   readonly defaultContainer: Partial<ContainerConfig>;
@@ -105,6 +108,7 @@ export function settingsOf(parsed: ParsedSettings, runtimeDir: string): Settings
     heartbeatMs: parsed.httpHeartbeatInterval,
     gcDelayMs: parsed.gcDelay,
     gcDiskHeadroom: parsed.gcDiskHeadroom,
+    diskWatchMs: parsed.diskWatchInterval,
     defaultContainer: defaultContainerOf(parsed.defaultContainerInfo),
     limits: {
       bodyBytes: 1024 * 1024,
@@ -146,6 +150,7 @@ export function flagsOfSettings({ parsed }: Settings): Record<string, unknown> {
   return {
     ...parsed,
     gcDelay: formatDuration(parsed.gcDelay),
+    diskWatchInterval: formatDuration(parsed.diskWatchInterval),
     httpHeartbeatInterval: formatDuration(parsed.httpHeartbeatInterval),
   };
 }
