@@ -75,6 +75,7 @@ export class LinuxProcess implements ContainerProcess {
   #gate: Gate | undefined;
   #pid: number;
   #allGone = false;
+  #endingTheRest: Promise<void> | undefined;
   #unsupervised = false;
   #closed = false;
 
@@ -215,8 +216,19 @@ export class LinuxProcess implements ContainerProcess {
     gate.report.close();
   }
 
-  /** Without a pid namespace, what the first process has left behind lives on: it is ended too. */
-  async #endTheRest(): Promise<void> {
+  /**
+   * Without a pid namespace, what the first process has left behind lives on: it is ended too. One run for all who ask: a second
+   * one could look for the cgroup when its launcher was closed already.
+   */
+  #endTheRest(): Promise<void> {
+    this.#endingTheRest ??= this.#endRest().finally(() => {
+      this.#endingTheRest = undefined;
+    });
+    return this.#endingTheRest;
+  }
+
+  async #endRest(): Promise<void> {
+    if (this.#allGone) return;
     const { tracking, id } = this.parts;
     try {
       await tracking?.end();
