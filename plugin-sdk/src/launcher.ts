@@ -35,6 +35,8 @@ export interface ContainerProcess {
   readonly exited: Promise<number | undefined>;
   /** After `exited`: what ended it, where that was neither the container itself nor `destroy`. */
   readonly cause?: { readonly reason: string; readonly message: string } | undefined;
+  /** After `exited`: an `adopt` after a restart would tell the same status, since it is on disk. */
+  readonly endIsRecorded?: boolean | undefined;
   readonly terminal?: ContainerTerminal | undefined;
   readonly pipes?: ContainerPipes | undefined;
   /**

@@ -13,6 +13,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  statfsSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -21,6 +22,21 @@ import { failpoint } from '@caisson/plugin-sdk/failpoint';
 import { coreErrors } from '../errors.js';
 
 const TEMPORARY = '.new';
+const [TMPFS_MAGIC, RAMFS_MAGIC] = [0x01021994, 0x858458f6];
+/** Directories of filesystems that live in memory (statfs(2)): fsync(2) does nothing there. */
+const inMemory = new Set<string>();
+
+/** Looks once whether what lies below a directory has to be synced. */
+export function noteFilesystem(directory: string): void {
+  if (process.platform !== 'linux') return;
+  const { type } = statfsSync(directory);
+  if (type === TMPFS_MAGIC || type === RAMFS_MAGIC) inMemory.add(`${directory}/`);
+}
+
+function isInMemory(file: string): boolean {
+  for (const directory of inMemory) if (file.startsWith(directory)) return true;
+  return false;
+}
 const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_RDONLY, O_DIRECTORY } = constants;
 
 /**
@@ -30,22 +46,23 @@ const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_RDONLY, O_DIRECTORY } = consta
  */
 export function writeState(file: string, content: string): void {
   const temporary = `${file}${TEMPORARY}`;
+  const sync = !isInMemory(file);
   try {
-    writeAndSync(temporary, content);
+    writeWhole(temporary, content, sync);
     failpoint('checkpoint.written');
     renameSync(temporary, file);
-    syncDirectory(dirname(file));
+    if (sync) syncDirectory(dirname(file));
   } catch (error) {
     rmSync(temporary, { force: true });
     throw withCause(coreErrors.STATE_WRITE_FAILED(file, messageOf(error)), error);
   }
 }
 
-function writeAndSync(file: string, content: string): void {
+function writeWhole(file: string, content: string, sync: boolean): void {
   const fd = openSync(file, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0o600);
   try {
     writeFileSync(fd, content);
-    fsyncSync(fd);
+    if (sync) fsyncSync(fd);
   } finally {
     closeSync(fd);
   }

@@ -792,6 +792,61 @@ describe('the end', () => {
     expect(filesOf()).toEqual(nothing);
   });
 
+  describe('that the launcher has on disk', () => {
+    const record = () => JSON.parse(readFileSync(directory.join('run/containers/web/record.json'), 'utf8'));
+    const ended = async (containerizer: Containerizer) => {
+      await containerizer.launch('web', command);
+      kernel.of('web').endIsRecorded = true;
+      kernel.of('web').exit(3 << 8);
+      return containerizer.wait('web');
+    };
+
+    test('is told at once and written a moment later', async () => {
+      await ended(await start());
+      expect(record()).not.toHaveProperty('termination');
+      await new Promise(setImmediate);
+      expect(record().termination).toMatchObject({ exitCode: 3, reason: 'EXITED' });
+    });
+
+    test('is written before the containerizer is closed', async () => {
+      const containerizer = await start();
+      await ended(containerizer);
+      await containerizer.close();
+      expect(record().termination).toMatchObject({ exitCode: 3 });
+    });
+
+    test('is never written if the container is removed before', async () => {
+      const containerizer = await start();
+      await ended(containerizer);
+      await containerizer.remove('web');
+      await new Promise(setImmediate);
+      expect(filesOf()).toEqual(nothing);
+      expect(log.lines).toEqual([]);
+    });
+
+    test('is found again by the next start, also if it was not written', async () => {
+      const first = await start();
+      const termination = await ended(first);
+      const unwritten = record();
+      await kill(first);
+      writeFileSync(directory.join('run/containers/web/record.json'), JSON.stringify(unwritten));
+      expect(await (await start()).wait('web')).toEqual(termination);
+    });
+
+    test('is on disk before it is told where there is more to tell than the status', async () => {
+      let report: ReportLimitation = () => {};
+      const watch = (_container: Container, given: ReportLimitation) => {
+        report = given;
+      };
+      const containerizer = await start([fakeIsolator('acme/limit', { watch })]);
+      await containerizer.launch('web', command);
+      kernel.of('web').endIsRecorded = true;
+      report({ reason: 'ACME', message: 'too much' });
+      await containerizer.wait('web');
+      expect(record().termination).toMatchObject({ reason: 'ACME', message: 'too much' });
+    });
+  });
+
   test('a sandbox can be kept', async () => {
     const containerizer = await start();
     await containerizer.launch('web', command);

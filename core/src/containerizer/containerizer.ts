@@ -11,6 +11,7 @@ import type {
 } from '@caisson/plugin-sdk';
 import { LimitsSchema, messageOf, ResourcesSchema } from '@caisson/plugin-sdk';
 import { IsolatorStore } from '../checkpoints/isolator-store.js';
+import { noteFilesystem } from '../checkpoints/state-file.js';
 import type { Configuration } from '../configuration/values.js';
 import { coreErrors } from '../errors.js';
 import type { PhaseObserver } from '../hooks/phases.js';
@@ -19,7 +20,7 @@ import { type PreparedGeneration, prepareGeneration } from '../plugin-host/prepa
 import type { Selection } from '../plugin-host/selection.js';
 import { randomUuid } from '../random.js';
 import type { Core } from './core.js';
-import { endContainer } from './ending.js';
+import { endContainer, writeLate } from './ending.js';
 import { ContainerEvents, type ContainerListener } from './events.js';
 import { type Home, openHome } from './home.js';
 import { detailsOf, summaryOf } from './inspect.js';
@@ -58,8 +59,15 @@ export class Containerizer {
     transient: boolean,
   ) {
     this.#events = new ContainerEvents(log);
-    this.#core = { log, transient, isClosed: false, emit: (event) => this.#events.emit(event) };
+    this.#core = {
+      log,
+      transient,
+      isClosed: false,
+      unwritten: new Set(),
+      emit: (event) => this.#events.emit(event),
+    };
     this.#home = openHome(configuration.values, transient);
+    noteFilesystem(this.#home.runtimeDir);
   }
 
   /**
@@ -136,6 +144,7 @@ export class Containerizer {
     this.#requireOpen();
     const container = this.#registry.find(id);
     if (container.state !== 'ENDED') throw coreErrors.CONTAINER_NOT_ENDED(id, container.state);
+    this.#core.unwritten.delete(container);
     container.removing ??= removeFiles(container.place, keepSandbox);
     try {
       await container.removing;
@@ -234,6 +243,7 @@ export class Containerizer {
     const open = [...this.#registry.containers.values()].filter(({ state }) => state !== 'ENDED');
     await Promise.allSettled(open.flatMap(({ launching, ending }) => [launching, ending]));
     if (this.#core.transient) await this.#endAll(open);
+    for (const container of [...this.#core.unwritten]) writeLate(this.#core, container);
     this.#core.isClosed = true;
     for (const { retry, process } of this.#registry.containers.values()) {
       clearTimeout(retry);

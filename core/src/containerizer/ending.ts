@@ -194,9 +194,29 @@ function closeProcess(core: Core, { id, process: ended }: ManagedContainer): voi
   }
 }
 
+/**
+ * On disk before it is told. Where the launcher has it there already, and there is nothing else to tell, it may come a moment
+ * later, and not at all if the container is removed by then: a start in between would find the same end.
+ */
 function remember(core: Core, container: ManagedContainer, termination: Termination): void {
   // The next owner would find nobody to tell.
   if (core.transient) return;
+  const { reason, message, limitation } = termination;
+  const isMere = reason === 'EXITED' && message === undefined && limitation === undefined;
+  if (!isMere || !container.process?.endIsRecorded) {
+    write(core, container, termination);
+    return;
+  }
+  core.unwritten.add(container);
+  setImmediate(() => writeLate(core, container));
+}
+
+/** Does nothing if it was written, or the container removed, before. */
+export function writeLate(core: Core, container: ManagedContainer): void {
+  if (core.unwritten.delete(container)) write(core, container, container.termination!);
+}
+
+function write(core: Core, container: ManagedContainer, termination: Termination): void {
   try {
     failpoint('destroy.recording');
     writeRecord(container.place.runtimeDirectory, { ...container.record(), termination });

@@ -59,6 +59,7 @@ export class FakeProcess implements ContainerProcess {
   isAlive = true;
   isReleased = false;
   isClosed = false;
+  endIsRecorded = false;
   signals: number[] = [];
   #exit!: (status: number | undefined) => void;
 

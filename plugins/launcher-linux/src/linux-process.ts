@@ -103,6 +103,11 @@ export class LinuxProcess implements ContainerProcess {
       : undefined;
   }
 
+  /** By the supervisor, in its status file. */
+  get endIsRecorded(): boolean {
+    return this.#allGone && !this.#unsupervised;
+  }
+
   /** Another one after `release`, if the container has joined a pid namespace. */
   get pid(): number {
     return this.#pid;
