@@ -43,7 +43,7 @@ describe('caisson plugins', () => {
     const { stdout } = await folder.caisson(['plugins']);
     expect(stdout).toMatch(/^NAME +KIND +PACKAGE +VERSION +ENABLED +HOOKS +RUNS HERE$/m);
     expect(stdout).toMatch(
-      /^filesystem\/posix +isolator +@caisson\/filesystem-posix +1\.\d+\.\d+ +yes +prepare +yes$/m,
+      /^filesystem\/posix +isolator +@caisson\/filesystem-posix +1\.\d+\.\d+ +yes +recover prepare update cleanup +yes$/m,
     );
     expect(stdout).toMatch(/^posix +launcher +@caisson\/core /m);
   });

@@ -98,6 +98,11 @@ describe.each([
   });
 });
 
+/** It reads the gate: by then it has asked for the signal that tells of its parent's death. */
+async function atGate(pid: number): Promise<void> {
+  while (readFileSync(`/proc/${pid}/syscall`, 'latin1').split(' ')[1] !== '0x3') await sleep(1);
+}
+
 describe('a supervisor that is killed', () => {
   kernelTest('takes its container along at once (A6), and the agent knows how that ended', async () => {
     for (const plan of [kit.plan('sleep 1000'), hostPlan('sleep 1000', { environment })]) {
@@ -111,6 +116,7 @@ describe('a supervisor that is killed', () => {
   kernelTest('at the gate: no launch', async () => {
     const launched = await kit.fork(kit.plan('echo executed'));
     const { pid } = launched.process.state.supervisor;
+    await atGate(launched.process.pid);
     process.kill(pid, 'SIGKILL');
     while (!['Z', undefined].includes(readStat(pid)?.state)) await sleep(1);
     await expect(launched.release()).rejects.toMatchObject({ code: 'ENDED_BEFORE_EXEC' });

@@ -140,9 +140,8 @@ const LATE = '408 Request Timeout';
 
 /** One that has its answer already was let to send the rest of its body. */
 function refuseLate({ raw }: FastifyReply, ms: number): void {
-  const { socket } = raw.req;
-  if (raw.headersSent) socket.destroy();
-  else refuse(socket, LATE, apiErrors.REQUEST_LATE(ms));
+  if (raw.headersSent) raw.req.destroy();
+  else refuse(raw.req.socket, LATE, apiErrors.REQUEST_LATE(ms));
 }
 
 function refuse(socket: Socket, status: string, error: CaissonError): void {
