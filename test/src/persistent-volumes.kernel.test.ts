@@ -66,10 +66,11 @@ for (const [kind, { isolation, rootfs, tries }] of Object.entries(KINDS))
       await warmUp();
     };
     const stored = (id = 'db') => join(directory, 'work/volumes/roles/eng db', id);
-    /** What is opened at the first launch, the first end, and the first launch that fails. */
+    /** What is opened at the first launch, of a nested container too, the first end, and the first launch that fails. */
     const warmUp = async () => {
       await run('true', withVolumes(volume('db', at('stdout')))).catch(() => {});
       await start('exec sleep 60', {}, 'warm');
+      await start('exec sleep 60', {}, 'warm.nested');
       await containers.core.destroy('warm');
       await containers.core.remove('warm');
     };

@@ -16,7 +16,14 @@ afterAll(async () => {
   for (const each of openOnes) await each.close();
 });
 
-/** One launch first: what is opened on first use would look like a leak of the test. */
+/** By whichever of the isolators it is. */
+const REFUSED: Partial<ContainerConfig> = {
+  noNewPrivileges: false,
+  capabilities: { effective: ['SYS_ADMIN'] },
+  rlimits: { NPROC: { soft: 2, hard: 1 } },
+};
+
+/** One launch first, and one that fails: what is opened on first use would look like a leak of the test. */
 async function containersWith(
   isolators: readonly string[],
   more: Partial<ContainersOptions> = {},
@@ -27,6 +34,7 @@ async function containersWith(
   });
   openOnes.push(containers);
   await containers.run('true');
+  await containers.run('true', REFUSED).catch(() => {});
   return containers;
 }
 

@@ -57,7 +57,10 @@ if (process.getuid?.() === 0) {
     makeOutside(dir('outside'));
     for (const name of ['data', 'allowed']) mkdirSync(dir(name));
     containers = await open();
-    await containers.run('true'); // what is opened at the first use
+    // What is opened at the first use.
+    await containers.start('exec sleep 60', {}, 'warm');
+    await containers.start('exec sleep 60', {}, 'warm.nested');
+    await containers.endAll();
     await containers.run('true', { volumes: [volume('/absent', { type: 'TMPFS' })] }).catch(() => {});
   });
   afterEach(() => containers.endAll());

@@ -129,10 +129,10 @@ async function endChildren(core: Core, container: ManagedContainer): Promise<str
 
 /** The raw status of wait(2); undefined if no process ever ran, or it was lost. */
 async function endProcesses(container: ManagedContainer): Promise<number | undefined> {
-  const { process: running, generation, id, launcher, view, isRecovered } = container;
+  const { process: running, generation, id, launcher, view } = container;
   if (!running) {
-    // Of a launch that was cut off, what the launcher made before it could say so. A `fork` that fails undoes that itself.
-    if (isRecovered) await launcherStep(container, 'destroy', () => generation.launcher.forget?.(view));
+    // Of a launch that was cut off, what the launcher made before it could say so.
+    await launcherStep(container, 'destroy', () => generation.launcher.forget?.(view));
     return undefined;
   }
   await launcherStep(container, 'destroy', () => running.destroy());

@@ -69,8 +69,6 @@ export class ManagedContainer {
   /** Why its processes, of an earlier run, can't be reached: they may be alive, so nothing of it is undone. */
   unreachable: string | undefined;
   plan: LaunchPlan | undefined;
-  /** Launched by an earlier process, or half. */
-  isRecovered = false;
   /** The plan of a container that was recovered: data alone. */
   planData: LaunchPlanData | undefined;
   /** The launch was answered, or is about to be. */

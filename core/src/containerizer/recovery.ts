@@ -77,7 +77,6 @@ function restore(
     launcher: record?.launcher ?? generation.launcherName,
     isolation: record?.isolation ?? [...generation.isolation],
   });
-  container.isRecovered = true;
   container.launched = found?.launched ?? false;
   container.planData = record?.plan;
   if (record) Object.assign(container, { resources: record.resources, limits: record.limits });

@@ -222,8 +222,8 @@ export class LinuxProcess implements ContainerProcess {
   }
 
   /**
-   * Without a pid namespace, what the first process has left behind lives on: it is ended too. One run for all who ask: a second
-   * one could look for the cgroup when its launcher was closed already.
+   * Without a pid namespace, what the first process has left behind lives on: it is ended too. One run for all who ask: whoever
+   * is done first may close what the other one still needs.
    */
   #endTheRest(): Promise<void> {
     this.#endingTheRest ??= this.#endRest().finally(() => {

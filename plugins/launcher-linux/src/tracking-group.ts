@@ -9,14 +9,26 @@ import { errors } from './errors.js';
  * also those that have left their parents and sessions.
  */
 export class TrackingGroup {
+  #ending: Promise<void> | undefined;
+
   constructor(private readonly cgroup: Cgroup) {}
 
   add(pid: number): void {
     this.cgroup.add(pid);
   }
 
-  /** Ends whoever is left in it and removes it. Can be called again after a failure. @throws SyscallError EBUSY */
-  async end(): Promise<void> {
+  /**
+   * Ends whoever is left in it and removes it. One run for all who ask at once: another one would go on looking for it when
+   * the first to be done has closed everything. Can be called again after a failure. @throws SyscallError EBUSY
+   */
+  end(): Promise<void> {
+    this.#ending ??= this.#end().finally(() => {
+      this.#ending = undefined;
+    });
+    return this.#ending;
+  }
+
+  async #end(): Promise<void> {
     await killAll(this.cgroup);
     await removeAll(this.cgroup);
   }
