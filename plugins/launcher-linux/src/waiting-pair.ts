@@ -1,15 +1,8 @@
 import { closeSync } from 'node:fs';
 import type { Program, SlotValues } from '@caisson/linux/exec-stage';
 import type { Reaper } from '@caisson/linux/process';
-import { pollReadable, send, sendDescriptors } from '@caisson/linux/syscalls';
-import {
-  awaitChild,
-  type Child,
-  type Identities,
-  identitiesOf,
-  pidfdOfChild,
-  pidfdOfGrandchild,
-} from './children.js';
+import { pidfdOpen, pollReadable, send, sendDescriptors } from '@caisson/linux/syscalls';
+import { awaitChild, type Child, type Identities, identitiesOf, pidfdOfGrandchild } from './children.js';
 import { HEADER_BYTES, MOST_LAUNCH_BYTES } from './fork-server-image.js';
 import { readMessages } from './report-reader.js';
 
@@ -58,8 +51,17 @@ export class WaitingPair {
     });
   }
 
-  /** What they have told of themselves; false if they will tell no more. */
+  /** As `#listen`; false too without a descriptor to hold them by: then nobody launches with them. */
   #hear(): boolean {
+    try {
+      return this.#listen();
+    } catch {
+      return false;
+    }
+  }
+
+  /** What they have told of themselves; false if they will tell no more. */
+  #listen(): boolean {
     for (const message of readMessages(this.report)) {
       if (message.kind === 'supervisor') this.#supervisorPid = message.pid;
       else if (message.kind === 'pid') this.#firstPid = message.pid;
@@ -68,17 +70,23 @@ export class WaitingPair {
     if (this.#supervisorPid === undefined || this.#firstPid === undefined) return true;
     const pidfd = pidfdOfGrandchild(this.#firstPid, this.#supervisorPid);
     if (pidfd === undefined) return false;
-    const supervisor = { pid: this.#supervisorPid, pidfd: pidfdOfChild(this.#supervisorPid) };
-    const first = { pid: this.#firstPid, pidfd };
-    this.met = { supervisor, first, identities: identitiesOf(supervisor, first) };
-    return true;
+    let supervisor: Child | undefined;
+    try {
+      supervisor = { pid: this.#supervisorPid, pidfd: pidfdOpen(this.#supervisorPid) };
+      const first = { pid: this.#firstPid, pidfd };
+      this.met = { supervisor, first, identities: identitiesOf(supervisor, first) };
+      return true;
+    } finally {
+      if (!this.met) for (const fd of [pidfd, supervisor?.pidfd]) if (fd !== undefined) closeSync(fd);
+    }
   }
 
-  /** Both or none: a launch reads what is told from now on. */
-  #finishMeeting(): void {
+  /** Both or none: a launch reads what is told from now on. False if one was heard of, and the other cannot be met. */
+  #finishMeeting(): boolean {
     this.#stopMeeting();
     const began = () => this.#supervisorPid !== undefined || this.#firstPid !== undefined;
-    while (began() && !this.met && pollReadable(this.report, TELLS_WITHIN_MS)) if (!this.#hear()) return;
+    while (began() && !this.met && pollReadable(this.report, TELLS_WITHIN_MS)) if (!this.#hear()) break;
+    return this.met !== undefined || !began();
   }
 
   /**
@@ -86,7 +94,7 @@ export class WaitingPair {
    * the process has died, or the arguments are too large. Then nothing of it was acted on; `end` it.
    */
   launch(values: SlotValues, descriptors: readonly number[]): boolean {
-    this.#finishMeeting();
+    if (!this.#finishMeeting()) return false;
     const slots = this.program.fillSlots(values);
     if (this.program.template.length + slots.length > MOST_LAUNCH_BYTES) return false;
     try {
