@@ -9,27 +9,13 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cgroups } from '@caisson/linux/cgroups';
 import { prlimit, RLIMITS } from '@caisson/linux/syscalls';
-import { needs, reapOrphansMeanwhile, withCensus } from '@caisson/linux/testing';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { needs, withCensus } from '@caisson/linux/testing';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Reply, wire } from './agent/api.js';
-import { RealAgent } from './agent/real-agent.js';
-import { Folder } from './caisson.js';
+import { useAgent } from './agent/use-agent.js';
 
-const test = needs(it, { root: true });
-const folder = new Folder({ launcher: 'linux', isolation: ['filesystem/linux', 'namespaces/pid'] });
+const { test, folder, agent, api } = useAgent();
 const [workDir = '', runtimeDir = ''] = folder.directories;
-const agent = new RealAgent(folder);
-const { api } = agent;
-let stopReaping: () => void;
-beforeAll(async () => {
-  if (test === it) await agent.start().then(() => agent.stop());
-  stopReaping = reapOrphansMeanwhile();
-});
-afterAll(() => {
-  stopReaping();
-  api.close();
-  folder.remove();
-});
 
 const call = (type: string, id: string, more: object = {}): Promise<Reply> =>
   api.call(type, { container_id: wire(id), ...more });

@@ -7,33 +7,18 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readStat } from '@caisson/linux/proc';
-import { needs, reapOrphansMeanwhile, withCensus } from '@caisson/linux/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { withCensus } from '@caisson/linux/testing';
+import { afterEach, describe, expect } from '@jest/globals';
 import { wire } from './agent/api.js';
 import { type Entry, Ledger } from './agent/ledger.js';
 import { Load } from './agent/load.js';
 import { Random } from './agent/random.js';
-import { RealAgent } from './agent/real-agent.js';
-import { Folder } from './caisson.js';
+import { useAgent } from './agent/use-agent.js';
 
 const KILLS = Number(process.env.KILLS ?? 25);
 const seed = Number(process.env.SEED ?? Date.now() % 1_000_000);
 
-const test = needs(it, { root: true });
-const folder = new Folder({ launcher: 'linux', isolation: ['filesystem/linux', 'namespaces/pid'] });
-const agent = new RealAgent(folder);
-const { api } = agent;
-let stopReaping: () => void;
-// The first start makes the directories that all containers share.
-beforeAll(async () => {
-  if (test === it) await agent.start().then(() => agent.stop());
-  stopReaping = reapOrphansMeanwhile();
-});
-afterAll(() => {
-  stopReaping();
-  api.close();
-  folder.remove();
-});
+const { test, folder, agent, api } = useAgent();
 
 /** Names of directories are ids: what is on disk is what is known. */
 const onDisk = (directory: string) => readdirSync(join(directory, 'containers'));

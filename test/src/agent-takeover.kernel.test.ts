@@ -1,34 +1,18 @@
 /** One agent follows another while containers run and clients ask: no container and no request notices. */
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { needs, reapOrphansMeanwhile, withCensus } from '@caisson/linux/testing';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { withCensus } from '@caisson/linux/testing';
+import { afterEach, describe, expect } from '@jest/globals';
 import { wire } from './agent/api.js';
 import { Ledger, processOf } from './agent/ledger.js';
 import { Load } from './agent/load.js';
 import { Random } from './agent/random.js';
-import { RealAgent } from './agent/real-agent.js';
-import { Folder } from './caisson.js';
+import { CONFIGURATION, useAgent } from './agent/use-agent.js';
 import type { Running } from './running.js';
 
 const CONTAINERS = 100;
-const configuration = { launcher: 'linux', isolation: ['filesystem/linux', 'namespaces/pid'] };
 
-const test = needs(it, { root: true });
-const folder = new Folder(configuration);
-const agent = new RealAgent(folder);
-const { api } = agent;
-let stopReaping: () => void;
-// The first start makes the directories that all containers share.
-beforeAll(async () => {
-  if (test === it) await agent.start().then(() => agent.stop());
-  stopReaping = reapOrphansMeanwhile();
-});
-afterAll(() => {
-  stopReaping();
-  api.close();
-  folder.remove();
-});
+const { test, folder, agent, api } = useAgent();
 
 const call = async (type: string, id: string, more: object = {}) =>
   api.call(type, { container_id: wire(id), ...more });
@@ -117,7 +101,7 @@ async function until(condition: () => boolean, shown: () => string): Promise<voi
 
 describe('caisson agent --takeover', () => {
   afterEach(async () => {
-    folder.configure(configuration);
+    folder.configure(CONFIGURATION);
     await agent.removeAll().catch(() => {});
     await agent.stop();
     await agent.tidy();
@@ -235,7 +219,7 @@ describe('caisson agent --takeover', () => {
     await agent.start();
     await launch('web', 'exec sleep 1000');
     const before = await processes();
-    folder.configure({ ...configuration, isolation: ['acme/nothing'] });
+    folder.configure({ ...CONFIGURATION, isolation: ['acme/nothing'] });
     expect(await folder.caisson(['agent', '--takeover'])).toMatchObject({
       status: 125,
       stderr: expect.stringContaining('acme/nothing'),
