@@ -10,7 +10,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Cgroups } from '@caisson/linux/cgroups';
 import { prlimit, RLIMITS } from '@caisson/linux/syscalls';
 import { needs, withCensus } from '@caisson/linux/testing';
-import { afterAll, afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeEach, describe, expect } from '@jest/globals';
 import { type Reply, wire } from './agent/api.js';
 import { useAgent } from './agent/use-agent.js';
 
