@@ -10,6 +10,7 @@ export { freeze, killAll, removeAll, thaw } from './end-of-life.js';
 export { enterCgroup } from './enter.js';
 export { Hierarchy } from './hierarchy.js';
 export { withLock } from './lock.js';
+export { ownerOf, readPlace, writeMark as markCgroup, writePlace } from './mark.js';
 export { type PlanForCgroups, showCgroups } from './show-cgroups.js';
 export { type StopWatching, watchEvent, watchFile, watchPopulated } from './watch.js';
 export { CgroupWatches } from './watches.js';

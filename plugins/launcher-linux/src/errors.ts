@@ -35,6 +35,15 @@ export const errors = defineErrors({
       `container ${id}: without a pid namespace its processes are tracked in a cgroup, and this host has none for it`,
     hint: () => 'mount cgroup2, or the freezer of cgroup version 1; or enable namespaces/pid',
   },
+  TRACKING_LEFT: {
+    kind: 'unsupported',
+    message: (id: string, cgroup: string) =>
+      `container ${id}: an isolator has moved it to the cgroup ${cgroup}, which is not marked as its own: without a pid ` +
+      'namespace nobody could tell its processes there from others, and end them',
+    hint: () =>
+      'enable namespaces/pid; or the isolator has to mark its cgroup (ContainerCgroups does, and markCgroup), or to make it below ' +
+      'the one that it finds the process in',
+  },
   ROOTFS_INVALID: {
     kind: 'invalid',
     message: (path: string, why: string) => `root filesystem ${path}: ${why}`,

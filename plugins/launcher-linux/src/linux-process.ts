@@ -122,6 +122,7 @@ export class LinuxProcess implements ContainerProcess {
     if (!gate) throw errors.SUPERVISOR_ENDED(this.parts.id, 'before its gate was opened');
     this.#gate = undefined;
     try {
+      this.#requireTracked();
       openGate(gate, this.#pid);
       await this.#executed(gate);
       gate.onExecuted();
@@ -169,6 +170,13 @@ export class LinuxProcess implements ContainerProcess {
     closePair(this.parts.pair, this.parts.reaper);
     this.parts.terminal?.close();
     this.parts.pipes?.close();
+  }
+
+  /** @throws TRACKING_LEFT  what it starts where an isolator has moved it could not be ended */
+  #requireTracked(): void {
+    const { tracking, id } = this.parts;
+    const elsewhere = tracking?.follow(this.#pid);
+    if (elsewhere && this.owns(this.#pid)) throw errors.TRACKING_LEFT(id, String(elsewhere));
   }
 
   /** End of file on the report is exec, or death: launched is what was executed (threat model N11). */

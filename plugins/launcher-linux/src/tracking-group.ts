@@ -1,20 +1,46 @@
 import { createHash } from 'node:crypto';
-import { type Cgroup, type Cgroups, killAll, removeAll, thaw } from '@caisson/linux/cgroups';
+import {
+  type Cgroup,
+  type Cgroups,
+  killAll,
+  ownerOf,
+  readPlace,
+  removeAll,
+  thaw,
+  writePlace,
+} from '@caisson/linux/cgroups';
 import { pidfdSendSignal } from '@caisson/linux/syscalls';
 import type { Container } from '@caisson/plugin-sdk';
 import { errors } from './errors.js';
 
 /**
  * The cgroup that keeps a container's processes together where no pid namespace does, so that all of them can be ended,
- * also those that have left their parents and sessions.
+ * also those that have left their parents and sessions. A process has one place in a hierarchy: an isolator of version 2 moves
+ * it on, into one of the container's own, which is ended from then on.
  */
 export class TrackingGroup {
   #ending: Promise<void> | undefined;
 
-  constructor(private readonly cgroup: Cgroup) {}
+  /** @param owner  the mark of what is the container's own */
+  constructor(
+    private readonly cgroup: Cgroup,
+    private readonly owner: string,
+  ) {}
 
   add(pid: number): void {
     this.cgroup.add(pid);
+  }
+
+  /**
+   * Looks where isolators have left the first process, while it is the only one; a later agent finds it noted.
+   * @returns a cgroup that is not marked as the container's own: whoever is in there cannot be told from others
+   */
+  follow(pid: number): Cgroup | undefined {
+    const place = this.cgroup.hierarchy.cgroupOf(pid);
+    if (!place || `${place.path}/`.startsWith(`${this.cgroup.path}/`)) return undefined;
+    if (ownerOf(place) !== this.owner) return place;
+    writePlace(this.cgroup, place);
+    return undefined;
   }
 
   /**
@@ -29,12 +55,19 @@ export class TrackingGroup {
   }
 
   async #end(): Promise<void> {
-    await killAll(this.cgroup);
+    for (const cgroup of this.#all()) await killAll(cgroup);
     await removeAll(this.cgroup);
   }
 
   pids(): number[] {
-    return this.cgroup.allPids();
+    return this.#all().flatMap((cgroup) => cgroup.allPids());
+  }
+
+  /** Its isolator may have removed the other one, and made it anew for somebody else. */
+  #all(): Cgroup[] {
+    const path = readPlace(this.cgroup);
+    const place = path === undefined ? undefined : this.cgroup.hierarchy.cgroup(path);
+    return place && ownerOf(place) === this.owner ? [this.cgroup, place] : [this.cgroup];
   }
 }
 
@@ -52,13 +85,13 @@ export function createTrackingGroup(container: Container, cgroups: Cgroups): Tra
   const cgroup = groupOf(container, cgroups);
   if (!cgroup) throw errors.TRACKING_UNAVAILABLE(container.id);
   cgroup.create();
-  return new TrackingGroup(cgroup);
+  return new TrackingGroup(cgroup, container.runtimeDirectory);
 }
 
 /** The group of a container that an earlier agent has started; undefined if there is none (any more). */
 export function findTrackingGroup(container: Container, cgroups: Cgroups): TrackingGroup | undefined {
   const cgroup = groupOf(container, cgroups);
-  return cgroup?.exists() ? new TrackingGroup(cgroup) : undefined;
+  return cgroup?.exists() ? new TrackingGroup(cgroup, container.runtimeDirectory) : undefined;
 }
 
 /**

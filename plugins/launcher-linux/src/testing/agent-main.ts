@@ -15,9 +15,11 @@ export interface AgentJob {
   readonly plan: LaunchPlanData;
   readonly until: 'gate' | 'running' | 'gate opened';
   readonly steps?: NamedSteps | undefined;
+  /** A cgroup of the hierarchy that containers are tracked in, where an isolator would move them. */
+  readonly cgroup?: string | undefined;
 }
 
-const { containers, plan, until, steps } = JSON.parse(process.argv[2] as string) as AgentJob;
+const { containers, plan, until, steps, cgroup } = JSON.parse(process.argv[2] as string) as AgentJob;
 const context = {
   reaper: new Reaper(),
   cgroups: new Cgroups(),
@@ -28,6 +30,7 @@ const context = {
 };
 for (const container of containers) {
   const launched = await forkContainer(container, plan, context);
+  if (cgroup !== undefined) context.cgroups.tracking()?.cgroup(cgroup).add(launched.pid);
   const released = until === 'gate' ? undefined : launched.release();
   if (until === 'running') await released;
   writeSync(1, `${JSON.stringify(launched.state)}\n`);
