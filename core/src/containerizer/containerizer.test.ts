@@ -522,14 +522,17 @@ describe('a tap that misbehaves fails its container alone (K2)', () => {
     await containerizer.launch('web', command);
   });
 
-  test("a plan of nonsense is its isolator's", async () => {
+  test.each([
+    ['argv', 5],
+    ['namespaces', { create: [], enter: [{ kind: 'net', pid: 'self' }] }],
+  ])("a plan of nonsense is its isolator's: %s", async (key, value) => {
     const containerizer = await start([
       fakeIsolator('acme/bad', {
-        prepare: (_c: Container, plan: LaunchPlan) => void Object.assign(plan.data, { argv: 5 }),
+        prepare: (_c: Container, plan: LaunchPlan) => void Object.assign(plan.data, { [key]: value }),
       }),
     ]);
     expect((await rejection(containerizer.launch('web', command))).message).toMatch(
-      /acme\/bad.*argv is nonsense/,
+      new RegExp(`acme/bad.*${key} is nonsense`),
     );
   });
 

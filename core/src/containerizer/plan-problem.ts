@@ -2,6 +2,10 @@ import type { LaunchPlanData } from '@caisson/plugin-sdk';
 
 const isString = (value: unknown): boolean => typeof value === 'string' && !value.includes('\0');
 const isObject = (value: unknown): boolean => typeof value === 'object' && value !== null;
+const isEntered = (value: unknown): boolean => {
+  const { kind, pid } = (value ?? {}) as Record<string, unknown>;
+  return isString(kind) && Number.isInteger(pid) && (pid as number) > 0;
+};
 const isBoolean = (value: unknown): boolean => typeof value === 'boolean';
 const isList = (each: (value: unknown) => boolean) => (value: unknown) =>
   Array.isArray(value) && value.every(each);
@@ -16,7 +20,7 @@ const CHECKS: Readonly<Record<keyof LaunchPlanData, (value: unknown) => boolean>
   supplementaryGids: isList(Number.isInteger),
   namespaces: (value) => {
     const { create, enter } = (value ?? {}) as Record<string, unknown>;
-    return isList(isString)(create) && isList(isObject)(enter);
+    return isList(isString)(create) && isList(isEntered)(enter);
   },
   rootfs: maybe(isString),
   mounts: isList(isObject),

@@ -24,6 +24,20 @@ export function identityOf(pid: number, pidfd: number): ProcessIdentity {
   return { pid, bootId: bootId(), ...mark };
 }
 
+/**
+ * The identity of whoever has this number now: call it while that is surely the one that is meant, as of a child that is not
+ * reaped. Undefined if there is none.
+ */
+export function identify(pid: number): ProcessIdentity | undefined {
+  const pidfd = openIfAlive(pid);
+  if (pidfd === undefined) return undefined;
+  try {
+    return identityOf(pid, pidfd);
+  } finally {
+    close(pidfd);
+  }
+}
+
 /** A pidfd of the very process that was meant; undefined if it has ended, whatever has its pid now. */
 export function openByIdentity(identity: ProcessIdentity): number | undefined {
   if (identity.bootId !== bootId()) return undefined;

@@ -13,6 +13,7 @@ import { asRoot, inNamespaces, withCensus } from '../testing/index.js';
 import {
   decodeWaitStatus,
   type FileAction,
+  identify,
   identityOf,
   openByIdentity,
   posixSpawn,
@@ -211,12 +212,14 @@ describe('N12: a process is known again', () => {
     const pidfd = pidfdOpen(pid);
     const identity = JSON.parse(JSON.stringify(identityOf(pid, pidfd)));
     expect(identity.bootId).toBe(bootId());
+    expect(identify(pid)).toEqual(identity);
     const again = openByIdentity(identity);
     expect(again).toBeDefined();
     expect(openByIdentity({ ...identity, bootId: 'another boot' })).toBeUndefined();
     expect(openByIdentity({ ...identity, pidfsHandle: '1:0000', startTime: 1 })).toBeUndefined();
     end(pid);
     expect(openByIdentity(identity)).toBeUndefined();
+    expect(identify(pid)).toBeUndefined();
     [pidfd, again as number].forEach((fd) => closeSync(fd));
   });
 

@@ -70,6 +70,14 @@ describe('what two isolators agree on is no contradiction', () => {
     });
   });
 
+  test('a process to enter is the same with its identity, which is kept', () => {
+    const identity = { pid: 7, bootId: 'boot', pidfsHandle: '1:07' };
+    const enter = (process: number | typeof identity) => (plan: LaunchPlan) =>
+      plan.enterNamespace('net', process);
+    for (const plan of [twice(enter(7), enter(identity)), twice(enter(identity), enter(7))])
+      expect(plan.data.namespaces.enter).toEqual([{ kind: 'net', pid: 7, identity }]);
+  });
+
   test('mounts and files keep their order', () => {
     const plan = twice(
       (p) => p.mount({ type: 'proc', target: '/proc', flags: [] }),

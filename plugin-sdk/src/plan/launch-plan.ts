@@ -13,6 +13,21 @@ export interface PlannedCapabilities {
   readonly bounding: readonly string[] | 'all';
 }
 
+/** A process by more than its number, which may be another's by the time of the launch: as `identify` of @caisson/linux/process says. */
+export interface ProcessIdentity {
+  readonly pid: number;
+  readonly bootId: string;
+  readonly pidfsHandle?: string | undefined;
+  readonly startTime?: number | undefined;
+}
+
+/** The namespace of a process; of any other than the container's parent with its identity. */
+export interface EnteredNamespace {
+  kind: NamespaceKind;
+  pid: number;
+  identity?: ProcessIdentity;
+}
+
 /** The plan as plain data: checkpointed, printed by `caisson inspect`. */
 export interface LaunchPlanData {
   executable?: string;
@@ -21,7 +36,7 @@ export interface LaunchPlanData {
   workingDirectory?: string;
   user?: ResolvedUser;
   supplementaryGids: number[];
-  namespaces: { create: NamespaceKind[]; enter: { kind: NamespaceKind; pid: number }[] };
+  namespaces: { create: NamespaceKind[]; enter: EnteredNamespace[] };
   rootfs?: string;
   mounts: Mount[];
   fileOperations: FileOperation[];
@@ -86,12 +101,20 @@ export class LaunchPlan {
     this.#remember(`create ${kind}`);
   }
 
-  /** The container is started in the namespace of a process (a nested container in its parent's). */
-  enterNamespace(kind: NamespaceKind, pid: number): void {
+  /**
+   * The container is started in the namespace of a process.
+   * @param process  the number is enough of the container's own parent (`parentPid`), which the launcher knows; any other by its
+   *                 identity, taken while the number is surely its own: of a child that is not reaped, or of a pidfd that you hold
+   */
+  enterNamespace(kind: NamespaceKind, process: number | ProcessIdentity): void {
     this.#credit('namespaces');
+    const namespace =
+      typeof process === 'number' ? { pid: process } : { pid: process.pid, identity: process };
     const entered = this.data.namespaces.enter.find((e) => e.kind === kind);
-    if (entered && entered.pid !== pid) this.#conflict(`${kind} namespace to enter`, `enter ${kind}`);
-    if (!entered) this.data.namespaces.enter.push({ kind, pid });
+    if (entered && entered.pid !== namespace.pid)
+      this.#conflict(`${kind} namespace to enter`, `enter ${kind}`);
+    if (entered) Object.assign(entered, namespace);
+    else this.data.namespaces.enter.push({ kind, ...namespace });
     this.#remember(`enter ${kind}`);
   }
 

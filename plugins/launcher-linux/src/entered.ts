@@ -1,8 +1,9 @@
-/** The namespaces of another container that a launch enters: of that very one, and with nobody in it who could use it. */
-import { openSync, readFileSync } from 'node:fs';
+/** The namespaces of another process that a launch enters: of that very one, and with nobody in it who could use it. */
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { isErrno } from '@caisson/linux';
+import { openByIdentity } from '@caisson/linux/process';
 import { capabilityNumber } from '@caisson/linux/syscalls';
-import type { Container, LaunchPlanData } from '@caisson/plugin-sdk';
+import type { Container, LaunchPlanData, ProcessIdentity } from '@caisson/plugin-sdk';
 import { errors } from './errors.js';
 import { entersPidNamespace } from './steps/join-namespaces.js';
 import { administersInside } from './steps/part-of-plan.js';
@@ -26,20 +27,37 @@ export function openNamespace(id: string, { kind, pid }: Entered): number {
 }
 
 /**
- * Once its namespaces are open: the plan names the parent by its number, which may have become another process's since it was
- * made, a process of the host (threat model N12). As long as the parent is not reaped, its number is its own.
+ * The launcher knows the parent of a nested container, and whom the plan names by more than its number.
+ * @throws NAMESPACE_OF_UNKNOWN
+ */
+export function refuseUnknown({ id, parentPid }: Container, { namespaces }: LaunchPlanData): void {
+  const unknown = namespaces.enter.find(({ pid, identity }) => !identity && pid !== parentPid);
+  if (unknown) throw errors.NAMESPACE_OF_UNKNOWN(id, unknown.kind, unknown.pid);
+}
+
+/**
+ * Once the namespaces are open: the plan names a process by its number, which may have become another one's since it was made, a
+ * process of the host (threat model N12). As long as it is not reaped, its number is its own.
  *
  * @param parent  undefined: it has ended
  * @throws PARENT_ENDED
  */
-export function requireParent(
-  { id, parentId, parentPid }: Container,
+export function requireEntered(
+  { id, parentPid }: Container,
   { namespaces }: LaunchPlanData,
   parent: NamespaceOwner | undefined,
 ): void {
-  if (parentId === undefined) return;
-  for (const { pid } of namespaces.enter)
-    if (pid === parentPid && !parent?.owns(pid)) throw errors.PARENT_ENDED(id, pid);
+  for (const { pid, identity } of namespaces.enter) {
+    const known = identity ? isStill(identity, pid) : pid === parentPid && parent?.owns(pid);
+    if (!known) throw errors.PARENT_ENDED(id, pid);
+  }
+}
+
+function isStill(identity: ProcessIdentity, pid: number): boolean {
+  const pidfd = identity.pid === pid ? openByIdentity(identity) : undefined;
+  if (pidfd === undefined) return false;
+  closeSync(pidfd);
+  return true;
 }
 
 /**

@@ -75,6 +75,14 @@ export const errors = defineErrors({
       `container ${id}: process ${pid}, whose namespaces it shall enter, has ended`,
     hint: () => 'launch its parent again first',
   },
+  NAMESPACE_OF_UNKNOWN: {
+    kind: 'invalid',
+    message: (id: string, kind: string, pid: number) =>
+      `container ${id}: it shall enter the ${kind} namespace of process ${pid}, a number that may be another's by now`,
+    hint: () =>
+      'the isolator that plans it has to name the process by its identity: plan.enterNamespace(kind, identify(pid)), of ' +
+      '@caisson/linux/process; a number is enough of the parent of a nested container',
+  },
   PARENT_TRACES: {
     kind: 'denied',
     message: (id: string) =>

@@ -8,7 +8,7 @@ import { type Child, identitiesOf, pidfdOfChild, pidfdOfGrandchild } from './chi
 import type { CompiledLaunch } from './compile.js';
 import { type LaunchDescriptors, statusFile } from './descriptors.js';
 import { settlesWithin } from './end-container.js';
-import { requireParent } from './entered.js';
+import { requireEntered } from './entered.js';
 import { errors } from './errors.js';
 import type { ForkContext } from './fork-context.js';
 import { forkServerTable } from './fork-server-image.js';
@@ -49,7 +49,7 @@ async function reachGate(
   context: ForkContext,
 ): Promise<LinuxProcess> {
   try {
-    if (context.parent) requireParent(container, plan, context.parent(container.parentId ?? ''));
+    if (context.parent) requireEntered(container, plan, context.parent(container.parentId ?? ''));
     const reached = failpoint('launcher.spawned');
     if (reached) await reached;
     const state = await gatedProcess(container, plan, launch, started, context);

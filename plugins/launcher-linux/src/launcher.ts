@@ -15,7 +15,7 @@ import {
 } from '@caisson/plugin-sdk';
 import { adoptContainer } from './adopt.js';
 import { describeLaunch } from './compile.js';
-import { refuseTracer } from './entered.js';
+import { refuseTracer, refuseUnknown } from './entered.js';
 import { forkContainer } from './fork.js';
 import { ForkServer, type LaunchKind } from './fork-server.js';
 import type { HostCgroups } from './host-services.js';
@@ -59,6 +59,7 @@ export class LinuxLauncher implements Launcher {
 
   async fork(container: Container, plan: LaunchPlan): Promise<LinuxProcess> {
     refuseUnsupported(container.id, plan.data);
+    refuseUnknown(container, plan.data);
     refuseTracer(container.id, plan.data);
     this.#inFlight += 1;
     const next = this.#nextAfter(plan.data);

@@ -6,9 +6,10 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { LaunchPlanData } from '@caisson/plugin-sdk';
+import { identify } from '@caisson/linux/process';
+import type { LaunchPlanData, ProcessIdentity } from '@caisson/plugin-sdk';
 import { describe, expect } from '@jest/globals';
-import { refuseTracer } from './entered.js';
+import { refuseTracer, refuseUnknown } from './entered.js';
 import { forkContainer } from './fork.js';
 import type { LaunchStep } from './step.js';
 import { JOINING_STEPS } from './steps/joining.js';
@@ -182,6 +183,58 @@ describe('N12: the number of a parent is no process', () => {
       await expect(forkContainer(nestedIn(parent), wanted, context)).rejects.toMatchObject({
         code: 'PARENT_ENDED',
       });
+    });
+  });
+
+  describe('of another process than the parent', () => {
+    /** Of a container that is nested in nothing, as a third-party isolator may plan it. */
+    const joining = (pid: number, identity?: ProcessIdentity) =>
+      kit.plan('readlink /proc/self/ns/uts', {
+        namespaces: {
+          create: ['mount', 'pid'],
+          enter: [{ kind: 'uts', pid, ...(identity && { identity }) }],
+        },
+      });
+    const launch = async (planned: LaunchPlanData) => {
+      const container = kit.container();
+      const forked = await forkContainer(container, planned, { ...kit.context(), parent: () => undefined });
+      const launched = kit.track(forked, container);
+      await launched.release();
+      return launched.end();
+    };
+    const other = () =>
+      kit.start('sleep 1000', { namespaces: { create: ['mount', 'pid', 'uts'], enter: [] } });
+
+    kernelTest('its identity is: it is entered as long as it lives', async () => {
+      const { pid } = (await other()).process;
+      const namespace = readlinkSync(`/proc/${pid}/ns/uts`);
+      expect(namespace).not.toBe(readlinkSync('/proc/self/ns/uts'));
+      expect(await launch(joining(pid, identify(pid)))).toMatchObject({ stdout: `${namespace}\n` });
+    });
+
+    kernelTest('and nobody who has its number later', async () => {
+      const meant = await other();
+      const { pid } = meant.process;
+      const identity = identify(pid);
+      await meant.process.destroy();
+      await expect(launch(joining(pid, identity))).rejects.toMatchObject({ code: 'PARENT_ENDED' });
+      await withNumberOf(meant, async () => {
+        // Guard off: whoever has the number, a process of the host.
+        const unguarded = await kit.run(joining(pid));
+        expect(unguarded.stdout).toBe(`${readlinkSync('/proc/self/ns/uts')}\n`);
+        await expect(launch(joining(pid, identity))).rejects.toMatchObject({ code: 'PARENT_ENDED' });
+      });
+    });
+
+    kernelTest('a bare number is refused, before anything is started', async () => {
+      const { pid } = (await other()).process;
+      expect(() => refuseUnknown(kit.container(), joining(pid))).toThrow(
+        expect.objectContaining({ code: 'NAMESPACE_OF_UNKNOWN', kind: 'invalid' }),
+      );
+      expect(() => refuseUnknown(kit.container(), joining(pid, identify(pid)))).not.toThrow();
+      expect(() =>
+        refuseUnknown(kit.container({ parentId: 'web', parentPid: pid }), joining(pid)),
+      ).not.toThrow();
     });
   });
 
