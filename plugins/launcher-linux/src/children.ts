@@ -64,9 +64,18 @@ function openChild(pid: number, parent: number): Child | undefined {
     if (isGone(error)) return undefined;
     throw error;
   }
-  if (readStat(pid)?.ppid === parent) return { pid, pidfd };
-  closeSync(pidfd);
-  return undefined;
+  return keptIf(pidfd, () => readStat(pid)?.ppid === parent) ? { pid, pidfd } : undefined;
+}
+
+/** It is closed unless it is of the one that is meant, also where nobody can say (EMFILE). */
+function keptIf(pidfd: number, isMeant: () => boolean): boolean {
+  let kept = false;
+  try {
+    kept = isMeant();
+    return kept;
+  } finally {
+    if (!kept) closeSync(pidfd);
+  }
 }
 
 const isGone = (error: unknown): boolean =>
@@ -84,9 +93,7 @@ export function pidfdOfGrandchild(pid: number, supervisorPid: number): number | 
     if (isErrno(error, 'ESRCH')) return undefined;
     throw error;
   }
-  if ((parentOf(pidfd) ?? readStat(pid)?.ppid) === supervisorPid) return pidfd;
-  closeSync(pidfd);
-  return undefined;
+  return keptIf(pidfd, () => (parentOf(pidfd) ?? readStat(pid)?.ppid) === supervisorPid) ? pidfd : undefined;
 }
 
 /** What a container's two processes are known by, also after a restart of the agent. */

@@ -1,6 +1,8 @@
 import { closeSync, mkdirSync, openSync, readdirSync, readFileSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Reaper } from '@caisson/linux/process';
 import { mount, prlimit, RLIMITS, umount } from '@caisson/linux/syscalls';
+import { SLOWNESS } from '@caisson/linux/testing';
 import { afterEach, describe, expect } from '@jest/globals';
 import { compileLaunch } from './compile.js';
 import { forkContainer } from './fork.js';
@@ -22,12 +24,17 @@ describe('too few descriptors (EMFILE)', () => {
     const highest = Math.max(...openNow());
     prlimit(0, RLIMITS.NOFILE, { soft: BigInt(highest + 1 + count), hard: before.hard });
     const fillers: number[] = [];
-    for (let fd = openSync('/', 'r'); ; fd = openSync('/', 'r')) {
-      if (fd > highest) {
-        closeSync(fd);
-        return fillers;
+    try {
+      // The lowest number that is free, each time (open(2)).
+      for (let fd = openSync('/', 'r'); ; fd = openSync('/', 'r')) {
+        if (fd > highest) {
+          closeSync(fd);
+          return fillers;
+        }
+        fillers.push(fd);
       }
-      fillers.push(fd);
+    } catch {
+      return fillers; // with 0 to be left
     }
   }
 
@@ -95,6 +102,111 @@ describe('too few descriptors (EMFILE)', () => {
     } finally {
       forkServer.end();
     }
+  });
+
+  kernelTest('a signal for the command of an init says so, and keeps nothing', async () => {
+    const { process: launched } = await kit.start('sleep 1000', { init: true });
+    const known = openNow().length;
+    const fillers = leave(1);
+    // Enough for the process, not to see whose child it is.
+    expect(() => launched.signal(0)).toThrow(expect.objectContaining({ code: 'EMFILE' }));
+    restore();
+    for (const fd of fillers) closeSync(fd);
+    expect(openNow()).toHaveLength(known);
+    expect(launched.signal(0)).toBe(true);
+  });
+
+  describe('when a pair that waits for its launch is met', () => {
+    let heard = () => {};
+    let forkServer: ForkServer;
+    const plan = () => kit.plan('exit 7');
+    const kind = (): LaunchKind => ({
+      program: compileLaunch(plan(), undefined, 'received').program,
+      flags: cloneFlags(plan()),
+    });
+
+    /** Tells when the fork server has looked at what it was told. */
+    const telling = () =>
+      ({
+        watch(fd: number, callback: () => void) {
+          kit.reaper.watch(fd, () => {
+            callback();
+            heard();
+          });
+        },
+        unwatch: (fd: number) => kit.reaper.unwatch(fd),
+      }) as Reaper;
+
+    /** Its supervisor has let go of all but its status file, the fork server of everything: both are told, and nobody has looked. */
+    function prepared(): void {
+      const before = new Set(childrenNow());
+      forkServer.prepare(kind());
+      const descriptors = (pid: number) => readdirSync(`/proc/${pid}/fd`).length;
+      for (;;) {
+        const supervisor = childrenNow().find((pid) => !before.has(pid));
+        if (supervisor && descriptors(supervisor) === 1 && descriptors(forkServer.pid) === 3) return;
+      }
+    }
+    const childrenNow = () =>
+      readFileSync(`/proc/self/task/${process.pid}/children`, 'latin1').trim().split(' ').map(Number);
+
+    async function launch(): Promise<number | undefined> {
+      const container = kit.container();
+      const forked = await forkContainer(container, plan(), { ...kit.context(), forkServer });
+      const launched = kit.track(forked, container);
+      await launched.release();
+      return (await launched.end()).exitCode;
+    }
+
+    const pairTest = (name: string, body: () => Promise<void>) =>
+      kernelTest(name, async () => {
+        forkServer = ForkServer.start(kit.directory, kit.directory, telling());
+        try {
+          for (let count = 0; count < 2; count++) await launch(); // it repeats: one is kept ready
+          await body();
+        } finally {
+          restore();
+          await kit.endAll();
+          forkServer.end();
+        }
+      });
+
+    for (const count of [0, 1, 2])
+      pairTest(`with ${count} left: the next launch works, and does not wait`, async () => {
+        prepared();
+        const looked = new Promise<void>((resolve) => {
+          heard = resolve;
+        });
+        const fillers = leave(count);
+        await looked;
+        restore();
+        for (const fd of fillers) closeSync(fd);
+        const known = openNow().length;
+        const began = performance.now();
+        expect(await launch()).toBe(7);
+        expect(performance.now() - began).toBeLessThan(500 * SLOWNESS);
+        await kit.endAll();
+        // What waited is taken, or was ended: gate, report, socket, status file, and its pidfds if it was met.
+        expect(openNow().length).toBeLessThan(known);
+        expect(await launch()).toBe(7);
+      });
+
+    pairTest('by the launch itself: it fails as a whole or works', async () => {
+      const outcomes: string[] = [];
+      for (let count = 0; count < 24; count++) {
+        prepared();
+        const fillers = leave(count);
+        outcomes.push(await launch().then(String, (error: NodeJS.ErrnoException) => String(error.code)));
+        await kit.endAll();
+        restore();
+        for (const fd of fillers) closeSync(fd);
+        expect(await launch()).toBe(7);
+      }
+      const first = outcomes.indexOf('7');
+      expect(first).toBeGreaterThan(1);
+      expect(new Set(outcomes.slice(0, first))).toEqual(new Set(['EMFILE']));
+      expect(new Set(outcomes.slice(first))).toEqual(new Set(['7']));
+    });
   });
 });
 

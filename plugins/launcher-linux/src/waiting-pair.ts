@@ -47,46 +47,49 @@ export class WaitingPair {
     this.#stopMeeting = () => reaper.unwatch(this.report);
     reaper.watch(this.report, () => {
       before();
-      if (!this.#ended && this.#hear() && !this.met) this.meet(reaper, before);
+      if (this.#ended || !this.#hear()) return;
+      if (this.#bothTold) this.#look();
+      else this.meet(reaper, before);
     });
   }
 
-  /** As `#listen`; false too without a descriptor to hold them by: then nobody launches with them. */
-  #hear(): boolean {
-    try {
-      return this.#listen();
-    } catch {
-      return false;
-    }
+  get #bothTold(): boolean {
+    return this.#supervisorPid !== undefined && this.#firstPid !== undefined;
   }
 
   /** What they have told of themselves; false if they will tell no more. */
-  #listen(): boolean {
+  #hear(): boolean {
     for (const message of readMessages(this.report)) {
       if (message.kind === 'supervisor') this.#supervisorPid = message.pid;
       else if (message.kind === 'pid') this.#firstPid = message.pid;
       else return false;
     }
-    if (this.#supervisorPid === undefined || this.#firstPid === undefined) return true;
-    const pidfd = pidfdOfGrandchild(this.#firstPid, this.#supervisorPid);
-    if (pidfd === undefined) return false;
-    let supervisor: Child | undefined;
+    return true;
+  }
+
+  /** Without a descriptor to hold them by they are not met: a launch looks once more, and goes without them. */
+  #look(): void {
+    const [supervisorPid, firstPid] = [this.#supervisorPid as number, this.#firstPid as number];
+    let [supervisor, pidfd]: (number | undefined)[] = [];
     try {
-      supervisor = { pid: this.#supervisorPid, pidfd: pidfdOpen(this.#supervisorPid) };
-      const first = { pid: this.#firstPid, pidfd };
-      this.met = { supervisor, first, identities: identitiesOf(supervisor, first) };
-      return true;
+      pidfd = pidfdOfGrandchild(firstPid, supervisorPid);
+      if (pidfd === undefined) return;
+      supervisor = pidfdOpen(supervisorPid);
+      const pair = { supervisor: { pid: supervisorPid, pidfd: supervisor }, first: { pid: firstPid, pidfd } };
+      this.met = { ...pair, identities: identitiesOf(pair.supervisor, pair.first) };
+    } catch {
     } finally {
-      if (!this.met) for (const fd of [pidfd, supervisor?.pidfd]) if (fd !== undefined) closeSync(fd);
+      if (!this.met) for (const fd of [pidfd, supervisor]) if (fd !== undefined) closeSync(fd);
     }
   }
 
   /** Both or none: a launch reads what is told from now on. False if one was heard of, and the other cannot be met. */
   #finishMeeting(): boolean {
     this.#stopMeeting();
-    const began = () => this.#supervisorPid !== undefined || this.#firstPid !== undefined;
-    while (began() && !this.met && pollReadable(this.report, TELLS_WITHIN_MS)) if (!this.#hear()) break;
-    return this.met !== undefined || !began();
+    if (this.#supervisorPid === undefined && this.#firstPid === undefined) return true;
+    while (!this.#bothTold && pollReadable(this.report, TELLS_WITHIN_MS)) if (!this.#hear()) break;
+    if (this.#bothTold && !this.met) this.#look();
+    return this.met !== undefined;
   }
 
   /**
