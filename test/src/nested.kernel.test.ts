@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, readlinkSync, writeFileSync } fro
 import { join } from 'node:path';
 import { busyboxRootfs, needs, withCensus } from '@caisson/linux/testing';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { Containers } from './containers.js';
+import { Containers, newDirectory } from './containers.js';
 
 const kernelTest = needs(test, { root: true });
 const busyboxTest = needs(test, { root: true, busybox: true });
@@ -74,6 +74,33 @@ kernelTest('its exit status is its own, and it can be launched again once it is 
   }
   await containers.endAll();
 });
+
+kernelTest(
+  'one in the pid namespace of its parent that may trace keeps others from being launched (N5)',
+  async () => {
+    const directory = newDirectory();
+    const open = () => Containers.open({ isolation: ['filesystem/linux', 'namespaces/pid'], directory });
+    const capabilities = { bounding: ['CHOWN', 'SYS_PTRACE'] };
+    let opened = await open();
+    try {
+      await opened.start('exec sleep 1000', {}, 'web');
+      await opened.start('exec sleep 1000', { sharePidNamespace: true, capabilities }, 'web.trace');
+      for (let agents = 0; agents < 2; agents += 1) {
+        await expect(opened.start('exit 0', {}, 'web.job')).rejects.toMatchObject({
+          code: 'SIBLING_TRACES',
+          message: expect.stringContaining('web.trace'),
+        });
+        await opened.leave();
+        opened = await open();
+      }
+      await opened.core.destroy('web.trace');
+      await opened.start('exit 0', {}, 'web.job');
+      expect(await opened.core.wait('web.job')).toMatchObject({ exitCode: 0 });
+    } finally {
+      await opened.close();
+    }
+  },
+);
 
 describe('the tree of a nested container', () => {
   let made: { parent: string; own: string } | undefined;

@@ -90,6 +90,13 @@ export const errors = defineErrors({
     hint: () =>
       'launch the parent without SYS_PTRACE, or privileged; or look into it by a container of class DEBUG',
   },
+  SIBLING_TRACES: {
+    kind: 'denied',
+    message: (id: string, tracer: string) =>
+      `container ${id}: container ${tracer} sees its launch, has CAP_SYS_PTRACE and not CAP_SYS_ADMIN, and would get that by tracing it`,
+    hint: (_id: string, tracer: string) =>
+      `end ${tracer} first, or launch it without SYS_PTRACE, or privileged, or in a pid namespace of its own`,
+  },
   SANDBOX_FILE_REFUSED: {
     kind: 'denied',
     message: (path: string, why: string) => `${path}: ${why}`,

@@ -1,6 +1,7 @@
 import type { Cgroups } from '@caisson/linux/cgroups';
 import type { Reaper } from '@caisson/linux/process';
 import type { NamespaceOwner } from './entered.js';
+import type { Entrances } from './entrances.js';
 import type { ForkServer, LaunchKind } from './fork-server.js';
 import type { NullInput } from './null-input.js';
 import type { SharedProcessor } from './shared-processor.js';
@@ -19,6 +20,8 @@ export interface ForkContext {
   readonly processor?: SharedProcessor | undefined;
   /** Of the parent of a nested container. Default, for tests: whoever has its number. */
   readonly parent?: ((id: string) => NamespaceOwner | undefined) | undefined;
+  /** For a launch into the pid namespace of another container. Default, for tests: whoever is there is no danger. */
+  readonly entrances?: Entrances | undefined;
   /** Clones the supervisor, where the launch allows it. */
   readonly forkServer?: ForkServer | undefined;
   /** Called once the command runs; with the kind of launch, if it came from the fork server. */

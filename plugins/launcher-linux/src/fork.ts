@@ -9,11 +9,12 @@ import type { CompiledLaunch } from './compile.js';
 import { type LaunchDescriptors, statusFile } from './descriptors.js';
 import { settlesWithin } from './end-container.js';
 import { requireEntered } from './entered.js';
+import { maySteal } from './entrances.js';
 import { errors } from './errors.js';
 import type { ForkContext } from './fork-context.js';
 import { forkServerTable } from './fork-server-image.js';
 import { launchError } from './launch-error.js';
-import { type LinuxLauncherState, LinuxProcess } from './linux-process.js';
+import { type Gate, type LinuxLauncherState, LinuxProcess } from './linux-process.js';
 import type { ReportMessage, ReportReader } from './report-reader.js';
 import { forkSupervisor, type Started, spawnSupervisor, type UnderWay } from './start-supervisor.js';
 import { entersPidNamespace } from './steps/join-namespaces.js';
@@ -53,9 +54,11 @@ async function reachGate(
     const reached = failpoint('launcher.spawned');
     if (reached) await reached;
     const state = await gatedProcess(container, plan, launch, started, context);
-    return processOf(container, launch, descriptors, started, state, context, () =>
-      context.onExecuted?.(kind),
-    );
+    const { entrances } = context;
+    return processOf(container, launch, descriptors, started, state, context, {
+      onExecuted: () => context.onExecuted?.(kind),
+      enter: entrances && entersPidNamespace(plan) ? () => entrances.enter(container, plan) : undefined,
+    });
   } catch (error) {
     await giveUp(started, descriptors, context);
     throw error;
@@ -95,6 +98,7 @@ async function gatedProcess(
     ...started.processes,
     init: plan.init,
     joins: entersPidNamespace(plan),
+    ...(maySteal(plan) && { traces: true }),
     ...(plan.stdio === 'terminal' && { terminal: launch.table.descriptor('master') }),
     ...(plan.stdio === 'pipes' && { pipes: heldPipes(launch.table) }),
   };
@@ -157,7 +161,7 @@ function processOf(
   { supervisor, container: pidfd, report, tracking }: Started,
   state: LinuxLauncherState,
   { reaper, cgroups, patienceMs, processor }: ForkContext,
-  onExecuted: () => void,
+  hooks: Pick<Gate, 'onExecuted' | 'enter'>,
 ): LinuxProcess {
   return new LinuxProcess({
     id: container.id,
@@ -167,7 +171,7 @@ function processOf(
     statusPath: statusFile(container),
     reaper,
     cgroups,
-    gate: { writeEnd: descriptors.gate, report, table, values, patienceMs, processor, onExecuted },
+    gate: { writeEnd: descriptors.gate, report, table, values, patienceMs, processor, ...hooks },
     terminal: descriptors.terminal,
     pipes: descriptors.pipes,
     tracking,

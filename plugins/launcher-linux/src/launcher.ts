@@ -16,6 +16,7 @@ import {
 import { adoptContainer } from './adopt.js';
 import { describeLaunch } from './compile.js';
 import { refuseTracer, refuseUnknown } from './entered.js';
+import { Entrances } from './entrances.js';
 import { forkContainer } from './fork.js';
 import { ForkServer, type LaunchKind } from './fork-server.js';
 import type { HostCgroups } from './host-services.js';
@@ -45,6 +46,7 @@ export class LinuxLauncher implements Launcher {
   #forkServer: ForkServer | undefined;
   /** By id of the container, for those that are nested in it. */
   readonly #running = new Map<string, LinuxProcess>();
+  readonly #entrances = new Entrances(this.#running);
   readonly #input = new NullInput();
 
   constructor(
@@ -71,6 +73,7 @@ export class LinuxLauncher implements Launcher {
         imageDirectory: this.host.workDir,
         patienceMs: () => (this.#inFlight > 1 ? 0 : PATIENCE_MS),
         parent: (id) => this.#running.get(id),
+        entrances: this.#entrances,
         processor: this.#inFlight > 1 || this.#forkServer ? undefined : SharedProcessor.here(),
         forkServer: this.#forkServer,
         onExecuted: next.executed,

@@ -32,6 +32,8 @@ export interface LinuxLauncherState extends LauncherState {
   readonly init: boolean;
   /** It joins a pid namespace: the container is a process that `process` starts there, and leaves to the supervisor. */
   readonly joins: boolean;
+  /** It would gain by tracing a launch (`Entrances`). */
+  readonly traces?: boolean | undefined;
   /** The number of the master side of its terminal in the supervisor, which holds it open. */
   readonly terminal?: number | undefined;
   /** The same for its pipes. */
@@ -48,6 +50,8 @@ export interface Gate {
   readonly patienceMs: () => number;
   readonly processor?: SharedProcessor | undefined;
   readonly onExecuted: () => void;
+  /** Lets it into the pid namespace of another container; gives what tells that it is no mightier there than its command. */
+  readonly enter?: (() => Promise<() => void>) | undefined;
 }
 
 export interface LinuxProcessParts {
@@ -121,12 +125,15 @@ export class LinuxProcess implements ContainerProcess {
     const gate = this.#gate;
     if (!gate) throw errors.SUPERVISOR_ENDED(this.parts.id, 'before its gate was opened');
     this.#gate = undefined;
+    let left: (() => void) | undefined;
     try {
       this.#requireTracked();
+      if (gate.enter) left = await gate.enter();
       openGate(gate, this.#pid);
       await this.#executed(gate);
       gate.onExecuted();
     } finally {
+      left?.();
       closeSync(gate.writeEnd);
       gate.report.close();
     }

@@ -10,12 +10,14 @@ import { identify } from '@caisson/linux/process';
 import type { LaunchPlanData, ProcessIdentity } from '@caisson/plugin-sdk';
 import { describe, expect } from '@jest/globals';
 import { refuseTracer, refuseUnknown } from './entered.js';
+import { Entrances } from './entrances.js';
 import { forkContainer } from './fork.js';
+import type { LinuxProcess } from './linux-process.js';
 import type { LaunchStep } from './step.js';
 import { JOINING_STEPS } from './steps/joining.js';
 import { leaveOutSteps, pause, stepsWith } from './testing/guard-off.js';
 import { kernelTest, type Launched, useLaunchKit } from './testing/launch-kit.js';
-import type { PlanEdit } from './testing/standard-plan.js';
+import { hostPlan, type PlanEdit } from './testing/standard-plan.js';
 
 const kit = useLaunchKit({ reapOrphans: true });
 const SIGKILL = 9;
@@ -113,6 +115,88 @@ describe.each(KINDS)('N5: what makes %s ready is mightier than its parent', (_, 
       grep -q '^CapEff:.*00000000002.....$' $p/status 2>/dev/null || continue
       { dd if=/dev/null of=$p/mem bs=1 count=0 conv=notrunc && echo TAKEN; } 2>/dev/null
     done; done`;
+
+  describe('or than another container that sees it', () => {
+    const running = new Map<string, LinuxProcess>();
+    const capabilities = { bounding: ['CHOWN', 'SYS_PTRACE'] };
+
+    async function start(id: string, planned: LaunchPlanData, steps?: readonly LaunchStep[]) {
+      const container = kit.container({ id, parentId: 'web' });
+      const context = { ...kit.context(steps), entrances: new Entrances(running) };
+      const forked = kit.track(await forkContainer(container, planned, context), container);
+      running.set(id, forked.process);
+      return forked;
+    }
+    async function parentAlone(): Promise<Launched> {
+      running.clear();
+      const parent = await kit.start('sleep 1000', { capabilities: { bounding: ['CHOWN'] } });
+      running.set('web', parent.process);
+      return parent;
+    }
+    /** It looks into its parent, as a container of class DEBUG. */
+    const looking = ({ process: { pid } }: Launched) =>
+      hostPlan(attack, {
+        namespaces: {
+          create: [],
+          enter: [
+            { kind: 'pid', pid },
+            { kind: 'mount', pid },
+          ],
+        },
+        environment: { PATH: '/bin' },
+        capabilities,
+      });
+    const nested = (parent: Launched) =>
+      plan(parent.process.pid, create, 'true', { capabilities: { bounding: ['CHOWN'] } });
+
+    kernelTest('which takes it over, so it is refused', async () => {
+      const parent = await parentAlone();
+      const tracer = await start('web.tracer', looking(parent));
+      await tracer.release();
+      await tracer.output(/up/);
+      const unguarded = await kit.fork(nested(parent), slowly(JOINING_STEPS));
+      await unguarded.release().catch(() => undefined);
+      await unguarded.process.exited;
+      expect(tracer.stdout()).toMatch(/TAKEN/);
+      const guarded = await start('web.job', nested(parent), slowly(JOINING_STEPS));
+      await expect(guarded.release()).rejects.toMatchObject({ code: 'SIBLING_TRACES', kind: 'denied' });
+      await tracer.process.destroy();
+      running.delete('web.tracer');
+      await (await start('web.again', nested(parent))).release();
+    });
+
+    kernelTest('which waits until nobody is inside', async () => {
+      const parent = await parentAlone();
+      const entrances = new Entrances(running);
+      const left = await entrances.enter(kit.container({ id: 'web.job', parentId: 'web' }), nested(parent));
+      let entered = false;
+      const tracers = [looking(parent), plan(parent.process.pid, ['mount'], 'true', { capabilities })];
+      const tracing = Promise.all(
+        tracers.map(async (tracer) => {
+          await entrances.enter(kit.container({ id: 'web.tracer', parentId: 'web' }), tracer);
+          entered = true;
+        }),
+      );
+      await new Promise(setImmediate);
+      expect(entered).toBe(false);
+      left();
+      await tracing;
+    });
+
+    kernelTest('not than one that sees its own pid namespace alone', async () => {
+      const parent = await parentAlone();
+      const edit = { capabilities };
+      const apart = await start(
+        'web.apart',
+        plan(parent.process.pid, ['mount', 'pid'], 'echo up; sleep 1000', edit),
+      );
+      await apart.release();
+      await apart.output(/up/);
+      const job = await start('web.job', nested(parent));
+      await job.release();
+      expect(await job.end()).toMatchObject({ exitCode: 0 });
+    });
+  });
 
   async function taken(capabilities: string[], steps: readonly LaunchStep[]): Promise<boolean> {
     const bounding = ['CHOWN', ...capabilities];
