@@ -2,7 +2,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Containerizer, loadConfiguration } from '@caisson/core';
 
-const WARM_UP = 500;
+const WARM_UP = 2000;
 
 /** Caisson as a library: filesystem/linux, namespaces/pid, checkpoints. */
 export async function library(rootfs, directory) {
@@ -15,7 +15,7 @@ export async function library(rootfs, directory) {
   };
   writeFileSync(file, JSON.stringify(configuration));
   const containerizer = await Containerizer.create(await loadConfiguration({ file, environment: {} }));
-  // As an agent is after its first minute: V8 has compiled what a launch needs.
+  // As an agent is that has been at work for a while: V8 compiles well what has run some thousand times.
   for (let count = 0; count < WARM_UP; count++) await launchTrue(containerizer, rootfs);
   return {
     name: 'caisson',

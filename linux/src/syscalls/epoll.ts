@@ -69,6 +69,12 @@ export function pollReadable(fd: number, timeoutMs: number): boolean {
 export function pollException(fd: number): boolean {
   pollEntry.writeInt32LE(fd, 0);
   pollEntry.writeInt16LE(EPOLLPRI, 4);
-  checked(pollNative(pollEntry, 1, 0), 'poll', { fd });
+  for (;;) {
+    const ready = Number(pollNative(pollEntry, 1, 0));
+    // Also without waiting: a profiler's signals come by the thousand.
+    if (ready < 0 && lastErrno() === EINTR) continue;
+    checked(ready, 'poll', { fd });
+    break;
+  }
   return (pollEntry.readInt16LE(6) & EPOLLPRI) !== 0;
 }

@@ -5,6 +5,7 @@ import { isBind, type LaunchPlanData } from '@caisson/plugin-sdk';
 import { attachesToDetached } from './detached-trees.js';
 import { LAUNCH_BEHIND } from './fork-server-image.js';
 import { LaunchTable } from './launch-table.js';
+import { isOfOneShape } from './plan-shape.js';
 import type { Handover, LaunchStep } from './step.js';
 import { standApart } from './steps/create-filesystems.js';
 import { candidateSlot } from './steps/execute.js';
@@ -22,7 +23,17 @@ export interface CompiledLaunch {
 }
 
 const MOST_PROGRAMS = 64;
-const programs = new Map<string, { program: Program; table: LaunchTable }>();
+/** The last used first. */
+const programs: KnownProgram[] = [];
+
+interface KnownProgram {
+  /** What it was compiled for, as it was then. */
+  readonly plan: LaunchPlanData;
+  readonly candidates: number;
+  readonly how: Handover;
+  readonly program: Program;
+  readonly table: LaunchTable;
+}
 
 /**
  * Compiles a plan to the table of system calls of its launch. Throws CAPABILITY_* for names the kernel doesn't have.
@@ -34,15 +45,13 @@ export function compileLaunch(
   how: Handover = 'spawned',
 ): CompiledLaunch {
   const candidates = candidatesOf(plan);
-  if (steps) return { ...assemble(plan, candidates.length, steps, how), values: valuesOf(plan, candidates) };
-  const key = `${how} ${shapeOf(plan, candidates.length)}`;
-  let known = programs.get(key);
-  if (!known) {
-    known = assemble(plan, candidates.length, stepsFor(plan), how);
-    if (programs.size >= MOST_PROGRAMS) programs.delete(programs.keys().next().value as string);
-    programs.set(key, known);
+  if (steps) {
+    const own = assemble(plan, candidates.length, steps, how);
+    return { ...own, values: valuesOf(plan, candidates, own.table) };
   }
-  return { ...known, values: valuesOf(plan, candidates) };
+  const known = programFor(plan, candidates.length, how);
+  const { program, table } = known;
+  return { program, table, values: valuesOf(plan, candidates, table) };
 }
 
 /** The table alone, for tests and for `describe`. */
@@ -64,8 +73,10 @@ export function compileTable(
   return table;
 }
 
-export const describeLaunch = (plan: LaunchPlanData): string =>
-  describeTable(compileTable(plan), valuesOf(plan, candidatesOf(plan)));
+export function describeLaunch(plan: LaunchPlanData): string {
+  const table = compileTable(plan);
+  return describeTable(table, valuesOf(plan, candidatesOf(plan), table));
+}
 
 function assemble(
   plan: LaunchPlanData,
@@ -77,14 +88,28 @@ function assemble(
   return { table, program: new Program(table, how === 'received' ? { behind: LAUNCH_BEHIND } : {}) };
 }
 
-/** Equal for two plans that differ in nothing but what the slots hold. */
-function shapeOf(plan: LaunchPlanData, candidates: number): string {
-  const { argv, environment, executable, workingDirectory, rootfs, mounts, ...shape } = plan;
-  const mountShapes = mounts.map((mount) => (isBind(mount) ? { ...mount, source: '' } : mount));
-  return JSON.stringify([shape, mountShapes, rootfs !== undefined, candidates]);
+function programFor(plan: LaunchPlanData, candidates: number, how: Handover): KnownProgram {
+  const index = programs.findIndex(
+    (each) => each.how === how && each.candidates === candidates && isOfOneShape(each.plan, plan),
+  );
+  if (index === 0) return programs[0] as KnownProgram;
+  const [known] = index < 0 ? [] : programs.splice(index, 1);
+  const first = known ?? {
+    ...assemble(plan, candidates, stepsFor(plan), how),
+    plan: structuredClone(plan),
+    candidates,
+    how,
+  };
+  programs.unshift(first);
+  if (programs.length > MOST_PROGRAMS) programs.pop();
+  return first;
 }
 
-function valuesOf(plan: LaunchPlanData, candidates: readonly string[]): SlotValues {
+function valuesOf(
+  plan: LaunchPlanData,
+  candidates: readonly string[],
+  { letsGoOfHost }: Pick<LaunchTable, 'letsGoOfHost'>,
+): SlotValues {
   const environment = { PATH: DEFAULT_PATH, ...plan.environment };
   const values: Record<string, SlotValues[string]> = {
     agentPid: process.pid,
@@ -93,10 +118,12 @@ function valuesOf(plan: LaunchPlanData, candidates: readonly string[]): SlotValu
     environment: Object.entries(environment).map(([name, value]) => `${name}=${value}`),
     workingDirectory: plan.workingDirectory ?? '/',
   };
-  if (plan.rootfs !== undefined) values.rootfs = realpathSync.native(plan.rootfs);
-  plan.mounts.forEach((mount, index) => {
-    if (isBind(mount)) values[sourceSlot(index)] = realpathSync.native(mount.source);
-  });
+  if (!letsGoOfHost) {
+    if (plan.rootfs !== undefined) values.rootfs = realpathSync.native(plan.rootfs);
+    plan.mounts.forEach((mount, index) => {
+      if (isBind(mount)) values[sourceSlot(index)] = realpathSync.native(mount.source);
+    });
+  }
   candidates.forEach((path, index) => {
     values[candidateSlot(index)] = path;
   });

@@ -7,7 +7,7 @@ import { afterEach, describe, expect } from '@jest/globals';
 import { compileLaunch } from './compile.js';
 import { forkContainer } from './fork.js';
 import { ForkServer, type LaunchKind } from './fork-server.js';
-import { cloneFlags } from './steps/clone-container.js';
+import { kindOf } from './start-supervisor.js';
 import { kernelTest, useLaunchKit } from './testing/launch-kit.js';
 import type { PlanEdit } from './testing/standard-plan.js';
 
@@ -84,24 +84,29 @@ describe('too few descriptors (EMFILE)', () => {
 
   kernelTest.each([
     ['forked', () => {}],
-    ['handed to a process that waits', (server: ForkServer, kind: LaunchKind) => server.prepare(kind)],
+    ['handed to a process that waits', (server: ForkServer, kind: LaunchKind) => server.prepare(kind, 1)],
   ])('a launch that is %s', async (_, prepare) => {
-    const forkServer = ForkServer.start(kit.directory, kit.directory, kit.reaper);
-    try {
-      const launch = async () => {
+    const status = join(kit.directory, 'status');
+    const launch = async () => {
+      // Of each its own: one that waits, and is not used, is no leak.
+      const forkServer = ForkServer.start(kit.directory, kit.directory, kit.reaper);
+      try {
         const plan = kit.plan(['true']);
-        const { program } = compileLaunch(plan, undefined, 'received');
-        prepare(forkServer, { program, flags: cloneFlags(plan) });
+        const kind = kindOf(compileLaunch(plan, undefined, 'received'), plan);
+        // The second time that it is taken, it counts as one that repeats.
+        for (let count = 0; count < 2; count++) forkServer.take(kind, status)?.end();
+        prepare(forkServer, kind);
         const container = kit.container();
         const process = await forkContainer(container, plan, { ...kit.context(), forkServer });
         kit.track(process, container);
         await process.release();
         await process.exited;
-      };
-      expectGivesUpCleanly(await sweep(launch));
-    } finally {
-      forkServer.end();
-    }
+      } finally {
+        forkServer.end();
+        rmSync(status, { force: true });
+      }
+    };
+    expectGivesUpCleanly(await sweep(launch));
   });
 
   kernelTest('a signal for the command of an init says so, and keeps nothing', async () => {
@@ -120,10 +125,7 @@ describe('too few descriptors (EMFILE)', () => {
     let heard = () => {};
     let forkServer: ForkServer;
     const plan = () => kit.plan('exit 7');
-    const kind = (): LaunchKind => ({
-      program: compileLaunch(plan(), undefined, 'received').program,
-      flags: cloneFlags(plan()),
-    });
+    const kind = () => kindOf(compileLaunch(plan(), undefined, 'received'), plan());
 
     /** Tells when the fork server has looked at what it was told. */
     const telling = () =>
@@ -140,7 +142,7 @@ describe('too few descriptors (EMFILE)', () => {
     /** Its supervisor has let go of all but its status file, the fork server of everything: both are told, and nobody has looked. */
     function prepared(): void {
       const before = new Set(childrenNow());
-      forkServer.prepare(kind());
+      forkServer.prepare(kind(), 1);
       const descriptors = (pid: number) => readdirSync(`/proc/${pid}/fd`).length;
       for (;;) {
         const supervisor = childrenNow().find((pid) => !before.has(pid));

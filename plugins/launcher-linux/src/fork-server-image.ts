@@ -5,6 +5,7 @@ import {
   Label,
   Program,
   RECORD_BYTES,
+  type ResultReference,
 } from '@caisson/linux/exec-stage';
 import { CLONE, PR } from '@caisson/linux/syscalls';
 import { DESCRIPTOR } from './launch-table.js';
@@ -32,6 +33,7 @@ const SIGKILL = 9;
 const MSG_WAITALL = 0x100;
 const IOVEC_BYTES = 16;
 const MSGHDR_BYTES = 56;
+const CMSG_HEADER_BYTES = 16;
 const LAST_DESCRIPTOR = 0xffff_ffff;
 
 /**
@@ -102,7 +104,7 @@ function awaitTable(table: CallTable): void {
   for (const fd of [0, 1, 2]) table.call('dup3', [GIVEN.socket, fd, 0]);
   table.step('await-table');
   const receive = new Label('receive the table');
-  const length = awaitMessage(table, receive, 0);
+  const { length } = awaitMessage(table, receive, 0);
   table.place(receive);
   const there = addressBehind(LAUNCH_BEHIND);
   table.call('recvfrom', [GIVEN.socket, there, table.valueAt(length), MSG_WAITALL, 0, 0], { expect: 0 });
@@ -111,22 +113,36 @@ function awaitTable(table: CallTable): void {
   table.jump(launch);
 }
 
+interface AwaitedMessage {
+  /** Of what follows the header. */
+  readonly length: DataPointer;
+  /** What came with it. */
+  readonly control: DataPointer;
+}
+
 /**
  * Waits for the header of a message, with so many descriptors: the length of what follows. One copy of it is where the pointer
  * leads, for the call at the label; the other is what the result of that call must be.
  */
-export function awaitMessage(table: CallTable, receive: Label, descriptors: number): DataPointer {
+export function awaitMessage(table: CallTable, receive: Label, descriptors: number): AwaitedMessage {
   const length = table.memory(8);
   const vector = table.structure(vectorOf(8, 8), { 0: table.operandOf(receive), [IOVEC_BYTES]: length });
   const room = descriptors === 0 ? 0 : controlBytes(descriptors);
-  const control = table.memory(Math.max(room, 8));
+  // The last descriptor, of four bytes, is read with the four behind it.
+  const control = table.memory(room + 8);
   const message = table.structure(messageHeader(2, room), { 16: vector, 32: control });
   table.call('recvmsg', [GIVEN.socket, message, 0], { expect: HEADER_BYTES });
-  return length;
+  // Fewer have come where no number was free for the rest (RLIMIT_NOFILE).
+  if (descriptors > 0) table.requireEqual(table.valueAt(control), CMSG_HEADER_BYTES + 4 * descriptors);
+  return { length, control };
 }
 
+/** The number that a descriptor of such a message has got, by its place in it. */
+export const descriptorIn = (table: CallTable, control: DataPointer, place: number): ResultReference =>
+  table.compute(table.valueAt(control, CMSG_HEADER_BYTES + 4 * place), { mask: 0xffff_ffff });
+
 /** CMSG_SPACE (cmsg(3)). */
-const controlBytes = (descriptors: number): number => 16 + ((descriptors * 4 + 7) & ~7);
+const controlBytes = (descriptors: number): number => CMSG_HEADER_BYTES + ((descriptors * 4 + 7) & ~7);
 
 /** `struct iovec`s; their addresses are written when the table is assembled. */
 function vectorOf(...lengths: number[]): Buffer {

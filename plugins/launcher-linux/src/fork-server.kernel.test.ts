@@ -1,15 +1,16 @@
 import { closeSync, existsSync, mkdirSync, readdirSync, readlinkSync, rmdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { readStat } from '@caisson/linux/proc';
-import { mount, umount } from '@caisson/linux/syscalls';
-import type { LaunchPlanData } from '@caisson/plugin-sdk';
+import { readMountinfo, readStat } from '@caisson/linux/proc';
+import { MS, mount, umount } from '@caisson/linux/syscalls';
 import { describe, expect } from '@jest/globals';
 import { oldestChild } from './children.js';
 import { compileLaunch } from './compile.js';
 import { forkContainer } from './fork.js';
 import { ForkServer } from './fork-server.js';
-import { cloneFlags } from './steps/clone-container.js';
+import { kindOf } from './start-supervisor.js';
+import type { LaunchStep } from './step.js';
+import { withoutCalls } from './testing/guard-off.js';
 import { kernelTest, useLaunchKit } from './testing/launch-kit.js';
 import type { PlanEdit } from './testing/standard-plan.js';
 
@@ -28,19 +29,14 @@ const serverTest = (name: string, body: () => Promise<void>): void =>
     }
   });
 
-const kindOf = (plan: LaunchPlanData) => ({
-  program: compileLaunch(plan, undefined, 'received').program,
-  flags: cloneFlags(plan),
-});
-
 /** Launches a command; tells whether the fork server has made its supervisor. */
-async function launch(command: string, edit?: PlanEdit) {
+async function launch(command: string, edit?: PlanEdit, steps?: readonly LaunchStep[]) {
   const container = kit.container();
   let forked = false;
   const onExecuted = (kind?: unknown) => {
     forked = kind !== undefined;
   };
-  const context = { ...kit.context(), forkServer: server, onExecuted };
+  const context = { ...kit.context(steps), forkServer: server, onExecuted };
   const launched = kit.track(await forkContainer(container, kit.plan(command, edit), context), container);
   await launched.release();
   return { launched, forked };
@@ -80,7 +76,8 @@ async function repeat(command: string, edit?: PlanEdit): Promise<void> {
     const { launched } = await launch(command, edit);
     await launched.end();
   }
-  server.prepare(kindOf(kit.plan(command, edit)));
+  const plan = kit.plan(command, edit);
+  server.prepare(kindOf(compileLaunch(plan, undefined, 'received'), plan));
 }
 
 describe.each([
@@ -109,6 +106,60 @@ describe.each([
     expect(stdout.split('\n')).toEqual(spawned.stdout.split('\n'));
     expect(stdout).toContain('/proc rw,nosuid,nodev,noexec');
   });
+
+  serverTest('has namespaces and roots of its own where a spawned one may', async () => {
+    // In a root that is not the namespace's own, the kernel makes no user namespace, and changes no root (unshare(2), pivot_root(2)).
+    const command =
+      'busybox unshare -U true; echo user namespace $?;' +
+      'busybox unshare -m sh -c "mount -t tmpfs none /tmp && cd /tmp && mkdir old && busybox pivot_root . old && echo /old/*"';
+    const edit: PlanEdit = { privileged: true, maskedPaths: [], readOnlyPaths: [] };
+    const spawned = await kit.run(command, edit);
+    expect(spawned.stdout).toContain('/old/bin');
+    await before(command, edit);
+    const { launched, forked } = await launch(command, edit);
+    expect(forked).toBe(true);
+    expect(await launched.end()).toEqual(spawned);
+  });
+
+  const shared: [what: string, step: string, below: string, edit: (place: string) => PlanEdit][] = [
+    ['its root filesystem', 'enter-rootfs', '/tmp', (rootfs) => ({ rootfs })],
+    [
+      'what is bound into it',
+      'open-bind-sources',
+      '/tmp/tmp',
+      (source) => ({
+        mounts: [
+          ...kit.plan('true').mounts,
+          { type: 'bind', source, target: '/tmp', flags: [], recursive: true },
+        ],
+      }),
+    ],
+  ];
+  for (const [what, step, below, editFor] of shared)
+    serverTest(`mounts nothing that is seen on the host where ${what} is shared (F6)`, async () => {
+      const place = join(kit.directory, 'shared');
+      mkdirSync(place);
+      mount({ source: kit.rootfs, target: place, flags: MS.MS_BIND });
+      mount({ source: 'none', target: place, flags: MS.MS_SHARED });
+      const seen = () => readMountinfo().filter(({ mountPoint }) => mountPoint.startsWith(`${place}/`));
+      try {
+        const command = `mount -t tmpfs none ${below} && grep -c " ${below} " /proc/self/mounts`;
+        const edit = { privileged: true, ...editFor(place) };
+        await before(command, edit);
+        const { launched, forked } = await launch(command, edit);
+        expect(forked).toBe(true);
+        expect(await launched.end()).toMatchObject({ stdout: '1\n', stderr: '' });
+        expect(seen()).toEqual([]);
+        // The attack, with the guard off: what was handed over stays a peer of the host's mount.
+        const attack = await launch(command, edit, withoutCalls(step, 'mount_setattr'));
+        expect(await attack.launched.end()).toMatchObject({ stdout: '1\n' });
+        expect(seen()).not.toEqual([]);
+      } finally {
+        for (const { mountPoint } of seen().toReversed()) umount(mountPoint);
+        umount(place);
+        rmdirSync(place);
+      }
+    });
 
   serverTest('has a supervisor that holds the status file alone (A6)', async () => {
     await before('true');
@@ -176,10 +227,22 @@ describe('the fork server', () => {
     const open = (pid: number) =>
       readdirSync(`/proc/${pid}/fd`).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
     expect(open(supervisor)).toEqual([expect.stringContaining(kit.directory)]); // its status file, still without a name
+    // What it was cloned with it has let go of by the time that it has mounts of its own.
+    while (readMountinfo(first).length > 1) await sleep(1);
     // Gate, report and socket; the rest is of filesystems that it has made, which lie nowhere yet.
     const kinds = open(first).map((target) => target.replace(/:.*/, ''));
     expect(kinds.filter((kind) => kind === 'pipe')).toHaveLength(2);
     expect(open(first).filter((target) => target.includes('tmp') || target.includes('home'))).toEqual([]);
+  });
+
+  serverTest('lets what waits see nothing of the host, if it will have a root filesystem', async () => {
+    await repeat('true');
+    const [, first] = await waitingPair();
+    const mounts = () => readMountinfo(first);
+    while (mounts().length > 1) await sleep(1);
+    expect(mounts()).toMatchObject([{ mountPoint: '/', filesystem: 'tmpfs' }]);
+    expect(readdirSync(`/proc/${first}/root`)).toEqual([]);
+    expect(() => mkdirSync(`/proc/${first}/root/x`)).toThrow('EROFS');
   });
 
   serverTest('drops what waits when something was mounted meanwhile: it would not see it', async () => {

@@ -24,15 +24,23 @@ const SIGKILL = 9;
 export interface LaunchKind {
   readonly program: Program;
   readonly flags: number;
+  /** One that waits has the host's mounts, as they were when it was cloned. */
+  readonly holdsHost: boolean;
 }
 
 interface Ready {
   readonly pair: WaitingPair;
   readonly status: number;
+  readonly holdsHost: boolean;
 }
 
-/** Kinds of launches that are kept ready: each is two processes, of some 50 KB together. */
-const MOST_READY = 4;
+/** Kinds of launches that are kept ready. */
+const MOST_KINDS = 4;
+/**
+ * So many of each, so that one is ready for a launch that follows at once. Each is two processes, of some 50 KB together; to
+ * make one takes about as long as to launch with it.
+ */
+const KEPT = 2;
 
 /**
  * A small process that clones supervisors for launches (`fork-server-image.ts`). Cloning it costs a fifth of what starting a
@@ -41,7 +49,7 @@ const MOST_READY = 4;
  */
 export class ForkServer {
   /** The oldest first. */
-  readonly #ready = new Map<Program, Ready>();
+  readonly #ready = new Map<Program, Ready[]>();
   readonly #launches = new WeakMap<Program, number>();
   #alive = true;
   #ended = false;
@@ -91,10 +99,9 @@ export class ForkServer {
    */
   take(kind: LaunchKind, statusPath: string): WaitingPair | undefined {
     this.#launches.set(kind.program, (this.#launches.get(kind.program) ?? 0) + 1);
-    this.#dropStale();
-    const ready = this.#ready.get(kind.program);
+    if (kind.holdsHost) this.#dropStale();
+    const ready = this.#ready.get(kind.program)?.shift();
     if (ready) {
-      this.#ready.delete(kind.program);
       try {
         linkat(AT_FDCWD, `/proc/self/fd/${ready.status}`, AT_FDCWD, statusPath, AT_SYMLINK_FOLLOW);
         return ready.pair;
@@ -113,22 +120,35 @@ export class ForkServer {
     }
   }
 
-  /** Has a pair made for the next launch of this kind. */
-  prepare(kind: LaunchKind): void {
-    if (!this.#alive || this.#ready.has(kind.program) || !this.#repeats(kind.program)) return;
-    this.#dropStale();
+  isReadyFor({ program }: LaunchKind): boolean {
+    return (this.#ready.get(program)?.length ?? 0) > 0;
+  }
+
+  /** Has pairs made for the next launches of this kind, until there are so many. */
+  prepare(kind: LaunchKind, most = KEPT): void {
+    if (!this.#alive || !this.#repeats(kind.program)) return;
+    if (kind.holdsHost) this.#dropStale();
+    const ready = this.#ready.get(kind.program) ?? [];
+    while (ready.length < most) {
+      const made = this.#make(kind);
+      if (!made) return;
+      ready.push(made);
+      this.#ready.set(kind.program, ready);
+    }
+    if (this.#ready.size > MOST_KINDS) this.#drop(this.#ready.keys().next().value as Program);
+  }
+
+  #make(kind: LaunchKind): Ready | undefined {
     const status = unnamedStatus(this.runtimeDir);
-    if (status === undefined) return;
+    if (status === undefined) return undefined;
     let pair: WaitingPair | undefined;
     try {
       pair = this.#request(kind, status);
     } finally {
       if (!pair) closeSync(status);
     }
-    if (!pair) return;
-    pair.meet(this.reaper, () => this.#dropStale());
-    this.#ready.set(kind.program, { pair, status });
-    if (this.#ready.size > MOST_READY) this.#drop(this.#ready.keys().next().value as Program);
+    pair?.meet(this.reaper, () => void (kind.holdsHost && this.#dropStale()));
+    return pair && { pair, status, holdsHost: kind.holdsHost };
   }
 
   /** Ends it, and what waits. Idempotent. */
@@ -171,11 +191,12 @@ export class ForkServer {
     }
   }
 
-  /** Their mount namespaces are copies of what the host's was, and of one that is being made nobody knows what. */
+  /** The mount namespaces of those that hold the host are copies of what its was, and of one that is being made nobody knows what. */
   #dropStale(): void {
     const { touched, changed } = this.mounts.look();
     if (!touched) return;
-    for (const [program, { pair }] of [...this.#ready]) if (changed || !pair.met) this.#drop(program);
+    for (const [program, ready] of [...this.#ready])
+      if (ready.some(({ pair, holdsHost }) => holdsHost && (changed || !pair.met))) this.#drop(program);
   }
 
   #dropReady(): void {
@@ -183,11 +204,12 @@ export class ForkServer {
   }
 
   #drop(program: Program): void {
-    const ready = this.#ready.get(program);
+    const ready = this.#ready.get(program) ?? [];
     this.#ready.delete(program);
-    if (!ready) return;
-    closeSync(ready.status);
-    ready.pair.end();
+    for (const { pair, status } of ready) {
+      closeSync(status);
+      pair.end();
+    }
   }
 }
 

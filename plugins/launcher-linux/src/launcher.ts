@@ -10,10 +10,10 @@ import {
   type Launcher,
   type LauncherState,
   type LaunchPlan,
-  type LaunchPlanData,
   type ResolvedUser,
 } from '@caisson/plugin-sdk';
 import { adoptContainer } from './adopt.js';
+import { ComingLaunches } from './coming-launches.js';
 import { describeLaunch } from './compile.js';
 import { refuseTracer, refuseUnknown } from './entered.js';
 import { Entrances } from './entrances.js';
@@ -31,8 +31,6 @@ import { validateConfig } from './validate.js';
 
 /** How long to block for an answer of the exec stage when no other launch waits: it takes about a millisecond. */
 const PATIENCE_MS = 3;
-/** How long a command that was just executed has the other processors: preparing a launch takes half a millisecond of one. */
-const COMMAND_FIRST_MS = 3;
 
 /**
  * Launcher `linux`: a plan is compiled to a table of system calls that a process of the container's own walks. The
@@ -42,8 +40,9 @@ const COMMAND_FIRST_MS = 3;
 export class LinuxLauncher implements Launcher {
   #reaper: Reaper | undefined;
   #inFlight = 0;
-  #closed = false;
-  #forkServer: ForkServer | undefined;
+  readonly #coming = new ComingLaunches(() =>
+    ForkServer.start(this.host.runtimeDir, this.host.workDir, this.#reap()),
+  );
   /** By id of the container, for those that are nested in it. */
   readonly #running = new Map<string, LinuxProcess>();
   readonly #entrances = new Entrances(this.#running);
@@ -64,7 +63,8 @@ export class LinuxLauncher implements Launcher {
     refuseUnknown(container, plan.data);
     refuseTracer(container.id, plan.data);
     this.#inFlight += 1;
-    const next = this.#nextAfter(plan.data);
+    const coming = this.options.forkServer && canBeForked(plan.data) ? this.#coming : undefined;
+    let kind: LaunchKind | undefined;
     try {
       const forked = await forkContainer(container, plan.data, {
         reaper: this.#reap(),
@@ -74,49 +74,19 @@ export class LinuxLauncher implements Launcher {
         patienceMs: () => (this.#inFlight > 1 ? 0 : PATIENCE_MS),
         parent: (id) => this.#running.get(id),
         entrances: this.#entrances,
-        processor: this.#inFlight > 1 || this.#forkServer ? undefined : SharedProcessor.here(),
-        forkServer: this.#forkServer,
-        onExecuted: next.executed,
+        processor: this.#inFlight > 1 || this.#coming.server ? undefined : SharedProcessor.here(),
+        forkServer: this.#coming.server,
+        onExecuted: (forkedKind) => {
+          kind = forkedKind;
+          coming?.executed(kind);
+        },
       });
-      forked.exited.then(next.ended, next.ended);
+      const ended = () => coming?.ended(kind);
+      forked.exited.then(ended, ended);
       return this.#remember(container, forked);
     } finally {
       this.#inFlight -= 1;
     }
-  }
-
-  /** When to prepare the next launch of a kind: once the command of this one has ended, or had a moment for itself. */
-  #nextAfter(plan: LaunchPlanData): { executed(kind?: LaunchKind): void; ended(): void } {
-    let prepare = () => {};
-    let timer: NodeJS.Timeout | undefined;
-    return {
-      executed: (kind) => {
-        prepare = () => this.#prepareNext(plan, kind);
-        timer = setTimeout(prepare, COMMAND_FIRST_MS).unref();
-      },
-      ended: () => {
-        clearTimeout(timer);
-        prepare();
-      },
-    };
-  }
-
-  /** For a launch like this one. */
-  #prepareNext(plan: LaunchPlanData, forked: LaunchKind | undefined): void {
-    if (!this.options.forkServer || this.#closed || !canBeForked(plan)) return;
-    try {
-      if (this.#forkServer?.alive === false) this.#endForkServer();
-      this.#forkServer ??= ForkServer.start(this.host.runtimeDir, this.host.workDir, this.#reap());
-      if (forked) this.#forkServer.prepare(forked);
-    } catch {
-      // The next launch spawns its own supervisor, and says what is wrong.
-    }
-  }
-
-  #endForkServer(): void {
-    const server = this.#forkServer;
-    this.#forkServer = undefined;
-    server?.end();
   }
 
   adopt(container: Container, state: LauncherState): LinuxProcess | undefined {
@@ -141,8 +111,7 @@ export class LinuxLauncher implements Launcher {
   }
 
   close(): void {
-    this.#closed = true;
-    this.#endForkServer();
+    this.#coming.close();
     this.#input.close();
     this.#reaper?.close();
     this.#reaper = undefined;

@@ -139,10 +139,14 @@ export class LinuxProcess implements ContainerProcess {
     }
   }
 
-  /** True while the number is its own: it has not been reaped (threat model N12). */
-  owns(pid: number): boolean {
+  /** Until it is reaped (threat model N12). */
+  get holdsPid(): boolean {
     const { container } = this.parts.pair;
-    return pid === this.#pid && container !== undefined && !this.#closed && pidfdSendSignal(container, 0);
+    return container !== undefined && !this.#closed && pidfdSendSignal(container, 0);
+  }
+
+  owns(pid: number): boolean {
+    return pid === this.#pid && this.holdsPid;
   }
 
   signal(signal: number): boolean {

@@ -1,4 +1,4 @@
-import { realpathSync, statSync } from 'node:fs';
+import { realpathSync, type Stats, statSync } from 'node:fs';
 import { hostUsers, resolveUser, type UserDatabase } from '@caisson/linux/proc';
 import type { ContainerConfig, ResolvedUser } from '@caisson/plugin-sdk';
 import { capabilitySets } from './capabilities.js';
@@ -15,8 +15,11 @@ export function validateConfig(config: Readonly<ContainerConfig>): ResolvedUser 
 function checkRootfs(path: string): void {
   if (!path.startsWith('/')) throw errors.ROOTFS_INVALID(path, 'it must be an absolute path');
   try {
-    if (!statSync(realpathSync(path)).isDirectory())
-      throw errors.ROOTFS_INVALID(path, 'it is not a directory');
+    const directory = statSync(path);
+    if (!directory.isDirectory()) throw errors.ROOTFS_INVALID(path, 'it is not a directory');
+    // What is bound from it has its numbers too, and may be a root filesystem.
+    if (isSame(directory, statSync('/')) && realpathSync.native(path) === '/')
+      throw errors.ROOTFS_INVALID(path, 'it is the root of the host');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     if (code === 'ENOENT') throw errors.ROOTFS_INVALID(path, 'it does not exist');
@@ -24,8 +27,9 @@ function checkRootfs(path: string): void {
     if (code === 'ELOOP') throw errors.ROOTFS_INVALID(path, 'its symbolic links lead in a circle');
     throw error;
   }
-  if (realpathSync(path) === '/') throw errors.ROOTFS_INVALID(path, 'it is the root of the host');
 }
+
+const isSame = (one: Stats, other: Stats): boolean => one.ino === other.ino && one.dev === other.dev;
 
 /** On the host, before the launch: no library of an image runs in the agent (threat model N9). */
 function userOf(name: string): ResolvedUser {

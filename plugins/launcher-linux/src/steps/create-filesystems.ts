@@ -9,6 +9,13 @@ import { mountAttributeBits } from './open-bind-sources.js';
 
 const FS_CLOEXEC = 1;
 
+/** What nobody can put anything into. */
+export const EMPTY_DIRECTORY = {
+  type: 'tmpfs',
+  options: { size: '0' },
+  flags: ['ro', 'nosuid', 'nodev', 'noexec'],
+} as const;
+
 /**
  * Those that can be made before anything else of the launch is known: the terminal's devpts is the agent's, and in a namespace
  * that is yet to be joined a filesystem would show something else.

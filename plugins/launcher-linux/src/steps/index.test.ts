@@ -43,9 +43,10 @@ test('in a process of the fork server, all that is the same for each launch of i
     steps.slice(0, steps.indexOf('await-launch')),
     steps.slice(steps.indexOf('await-launch')),
   ];
-  expect(ahead.slice(0, 4)).toEqual([
+  expect(ahead.slice(0, 5)).toEqual([
     'adjust-oom-score',
     'detach-mounts',
+    'leave-host',
     'create-filesystems',
     'fill-filesystems',
   ]);

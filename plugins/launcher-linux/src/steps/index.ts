@@ -12,6 +12,7 @@ import { enterWorkingDirectory } from './enter-working-directory.js';
 import { execute } from './execute.js';
 import { fillFilesystems, makeFiles } from './file-operations.js';
 import { copyMounts, joinNamespaces } from './join-namespaces.js';
+import { leaveHost } from './leave-host.js';
 import { makeReadOnly, makeReadOnlyAhead } from './make-read-only.js';
 import { maskPaths, maskPathsAhead } from './mask-paths.js';
 import { mountFilesystems } from './mount-filesystems.js';
@@ -32,6 +33,7 @@ export const STEPS: readonly LaunchStep[] = [
   adjustOomScore,
   openPeerSources,
   detachMounts,
+  leaveHost,
   createFilesystems,
   fillFilesystems,
   maskPathsAhead,

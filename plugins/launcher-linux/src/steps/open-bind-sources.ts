@@ -64,24 +64,23 @@ function openSources(
   table: LaunchTable,
 ): void {
   mounts.forEach((mount, index) => {
-    if (isBind(mount) && which(mount))
-      table.bindSources.set(mount, openSource(mount, table.slot(sourceSlot(index)), table));
+    if (!isBind(mount) || !which(mount)) return;
+    const given = table.given.get(sourceSlot(index));
+    const tree = given ?? openSource(mount, table.slot(sourceSlot(index)), table);
+    // What was copied in this namespace is a slave already (step detach-mounts).
+    const propagation = mount.propagation === 'private' ? MS.MS_PRIVATE : given ? MS.MS_SLAVE : 0;
+    setTreeAttributes(table, tree, mount.flags, propagation);
+    table.bindSources.set(mount, tree);
   });
 }
 
 /** The slot of the source of the plan's mount number `index`: its resolved path differs from launch to launch. */
 export const sourceSlot = (index: number): string => `source ${index}`;
 
-function openSource(
-  { below, recursive, flags, propagation }: BindMount,
-  path: Slot,
-  table: LaunchTable,
-): ResultReference {
+function openSource({ below, recursive }: BindMount, path: Slot, table: LaunchTable): ResultReference {
   const how = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH | (recursive ? AT_RECURSIVE : 0);
   const at = table.openOnHost(path, below === undefined ? 'any' : 'directory');
   // A container may exchange any part of it at any moment (threat model F1: CVE-2021-25741).
   const source = below === undefined ? at : table.openChild(at, below, 'any');
-  const tree = table.call('open_tree', [source, table.string(''), how]);
-  setTreeAttributes(table, tree, flags, propagation === 'private' ? MS.MS_PRIVATE : 0);
-  return tree;
+  return table.call('open_tree', [source, table.string(''), how]);
 }
