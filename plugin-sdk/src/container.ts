@@ -30,6 +30,11 @@ export interface Container {
   readonly runtimeDirectory: string;
   /** The first process, once it is held at the gate. */
   readonly pid: number | undefined;
+  /**
+   * True while `pid` is its first process's number, and can be nobody else's: that has not been reaped. Whoever opens something
+   * by the number asks once it is open (threat model N12). False too where the launcher cannot tell.
+   */
+  readonly holdsPid: boolean;
   /** The container that it is nested in. */
   readonly parent?: Container | undefined;
   /** The parent's first process, for a nested container. */

@@ -29,6 +29,8 @@ export interface ContainerPipes {
 export interface ContainerProcess {
   /** After `release` it may be another: what joins a pid namespace is a child of what stood at the gate. */
   readonly pid: number;
+  /** True while the number is its own: it has not been reaped. Absent: the launcher cannot tell. */
+  readonly holdsPid?: boolean | undefined;
   /** Checkpointed by the core before the gate opens. */
   readonly state: LauncherState;
   /** Resolves, once nothing of it is left running, with the raw status of wait(2); undefined if it was lost. */

@@ -117,7 +117,7 @@ export class LaunchKit {
     const user = this.#launcher.validate(config);
     return {
       ...{ id, parentId, class: 'DEFAULT', config, resources: {}, limits: {}, user },
-      ...{ sandbox, runtimeDirectory, pid, parentPid },
+      ...{ sandbox, runtimeDirectory, pid, holdsPid: false, parentPid },
     };
   }
 

@@ -1,4 +1,4 @@
-import { renameSync } from 'node:fs';
+import { renameSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import {
   ContainerConfigSchema,
@@ -55,17 +55,33 @@ export interface ContainerRecord
 
 /**
  * A record is `pending` until the launch is answered: what recovery finds under this name was never launched for
- * anybody, and is undone. The change is a rename, one system call.
+ * anybody, and is undone, for which it needs no plan.
  */
 const PENDING = 'record.pending.json';
 const LAUNCHED = 'record.json';
 
 export const isRecord = (name: string): boolean => name === PENDING || name === LAUNCHED;
 
-export function writePendingRecord(directory: string, record: ContainerRecord): void {
-  writeState(join(directory, PENDING), textOf(record));
+export function writePendingRecord(directory: string, { plan, ...record }: ContainerRecord): void {
+  writeState(join(directory, PENDING), JSON.stringify(record));
 }
 
+/**
+ * From here on it goes on whatever happens to this process. Where there is no room for the plan, it does so without.
+ * @returns  why the plan is not on disk
+ */
+export function recordLaunched(directory: string, record: ContainerRecord): Error | undefined {
+  try {
+    writeRecord(directory, record);
+  } catch (error) {
+    markLaunched(directory);
+    return error as Error;
+  }
+  unlinkSync(join(directory, PENDING));
+  return undefined;
+}
+
+/** Without its plan: of one that has ended already, and whose whole record follows. */
 export function markLaunched(directory: string): void {
   // Not synced: only a crash of the host could undo the rename, and that ends the container too.
   renameSync(join(directory, PENDING), join(directory, LAUNCHED));

@@ -15,7 +15,7 @@ import {
   withCause,
 } from '@caisson/plugin-sdk';
 import { failpoint } from '@caisson/plugin-sdk/failpoint';
-import { markLaunched, writePendingRecord } from '../checkpoints/record.js';
+import { markLaunched, recordLaunched, writePendingRecord } from '../checkpoints/record.js';
 import { coreErrors } from '../errors.js';
 import { combined } from '../hooks/phases.js';
 import { tapError } from '../hooks/tap.js';
@@ -55,14 +55,28 @@ async function runSteps(core: Core, container: ManagedContainer): Promise<void> 
   await failpoint('launch.watched');
   await release(container);
   await failpoint('launch.released');
-  markLaunched(container.place.runtimeDirectory);
-  container.launched = true;
+  rememberLaunch(core, container);
   requireWanted(container);
   container.launching = undefined;
   container.state = 'RUNNING';
   core.emit({ type: 'state', id: container.id, state: 'RUNNING', pid: container.pid });
   endWithProcess(core, container);
   await failpoint('launch.marked');
+}
+
+/** On disk before it is told. */
+function rememberLaunch(core: Core, container: ManagedContainer): void {
+  const { place, process } = container;
+  if (process?.endIsRecorded) markLaunched(place.runtimeDirectory);
+  else {
+    const missing = recordLaunched(place.runtimeDirectory, container.record());
+    if (missing)
+      core.log.warn(
+        { container: container.id, error: missing.message },
+        'the plan of a launch is not on disk',
+      );
+  }
+  container.launched = true;
 }
 
 /** A container ends when its process does. */

@@ -175,6 +175,9 @@ function viewOf(container: ManagedContainer): Container {
     get pid() {
       return container.pid;
     },
+    get holdsPid() {
+      return container.process?.holdsPid === true;
+    },
     get parentPid() {
       return container.parent?.pid;
     },

@@ -1,4 +1,5 @@
 import { constants } from 'node:os';
+import { SyscallError } from '../errors.js';
 import { checked, lastErrno, libc, systemCall } from '../libc.js';
 import { flagNames, O, RESOLVE } from './flags.js';
 
@@ -43,8 +44,10 @@ export function openat2(dirfd: number, path: string, flags: number, resolve: num
   const how = openHow(flags | O.O_CLOEXEC, resolve, mode);
   for (let tries = 1; ; tries++) {
     const fd = Number(openat2Native(dirfd, path, how, 24));
-    if (fd < 0 && lastErrno() === EAGAIN && tries < MOST_TRIES) continue;
-    return checked(fd, 'openat2', {
+    if (fd >= 0) return fd;
+    const errno = lastErrno();
+    if (errno === EAGAIN && tries < MOST_TRIES) continue;
+    throw new SyscallError('openat2', errno, {
       dirfd,
       path,
       flags: flagNames(flags, O),

@@ -33,6 +33,7 @@ export function fakeContainer({ config, ...overrides }: ContainerOverrides = {})
     sandbox: `/var/lib/caisson/containers/${path}/sandbox`,
     runtimeDirectory: `/run/caisson/containers/${path}`,
     pid: undefined,
+    holdsPid: overrides.pid !== undefined,
     parentPid: undefined,
     ...overrides,
     id,

@@ -49,7 +49,6 @@ export class FilesystemLinuxIsolator implements Isolator {
       for (const each of containers) volumes.takeUp(each);
     });
     hooks.prepare.tap(name, (container, plan) => this.#prepare(container, plan));
-    hooks.isolate.tap(name, (container, pid) => volumes.remember(container, pid));
     hooks.update.tapPromise(name, (container, resources) => volumes.update(container, resources));
     hooks.cleanup.tap(name, ({ id }) => volumes.forget(id));
   }

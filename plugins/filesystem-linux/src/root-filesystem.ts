@@ -47,9 +47,16 @@ function whyUnreachable(error: unknown): string {
   return `it cannot be read (${code})`;
 }
 
+/** They are the agent's for as long as it runs, so they are looked up once. */
+const realPaths = new Map<string, string>();
+
 function realIfPresent(path: string): string {
+  const known = realPaths.get(path);
+  if (known !== undefined) return known;
   try {
-    return realpathSync.native(path);
+    const real = realpathSync.native(path);
+    realPaths.set(path, real);
+    return real;
   } catch {
     return path;
   }

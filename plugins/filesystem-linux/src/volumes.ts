@@ -1,7 +1,7 @@
 import { closeSync, fstatSync, openSync, readdirSync, statSync } from 'node:fs';
 import { basename } from 'node:path';
 import { isErrno } from '@caisson/linux';
-import { readMountinfo, readStat } from '@caisson/linux/proc';
+import { readMountinfo } from '@caisson/linux/proc';
 import {
   AT_EMPTY_PATH,
   AT_REMOVEDIR,
@@ -32,20 +32,6 @@ import {
 import { errors } from './errors.js';
 import { attachInContainer, detachInContainer, type MountNamespace } from './in-container.js';
 
-/** What of a container has to be known to change its mounts while it runs. */
-export interface RunningMounts {
-  /** Where the container finds its sandbox. */
-  readonly sandbox: string;
-  /** The parent of its processes, by which a pid that is somebody else's by now is told (threat model N12). */
-  readonly supervisor: Supervisor;
-}
-
-export interface Supervisor {
-  readonly pid: number;
-  /** Clock ticks since boot. */
-  readonly startTime: number;
-}
-
 const MOUNT_POINT = { mode: 0o755, uid: 0, gid: 0 };
 
 /** In the launch plan, after the sandbox. */
@@ -69,11 +55,11 @@ export function planVolume(
   plan.mount({ ...mount, recursive: false });
 }
 
-/** Into a container that runs. */
+/** Into a container that runs. @param sandbox  as the container finds it */
 export async function addVolume(
   host: HostEnvironment,
   container: Container,
-  mounts: RunningMounts,
+  sandbox: string,
   volume: PersistentVolume,
 ): Promise<void> {
   const name = nameInSandbox(container.id, volume);
@@ -81,10 +67,10 @@ export async function addVolume(
   let tree: number | undefined;
   let namespace: MountNamespace | undefined;
   try {
-    namespace = enter(host, container, mounts);
+    namespace = enter(host, container);
     tree = detachedTree(path, volume.volume.mode);
     makeMountPoint(host, container, name);
-    await attachInContainer(container.id, namespace, { tree, sandbox: mounts.sandbox, name });
+    await attachInContainer(container.id, namespace, { tree, sandbox, name });
   } catch (error) {
     giveBack();
     throw error;
@@ -97,13 +83,13 @@ export async function addVolume(
 export async function removeVolume(
   host: HostEnvironment,
   container: Container,
-  mounts: RunningMounts,
+  sandbox: string,
   volume: PersistentVolume,
 ): Promise<void> {
   const name = nameInSandbox(container.id, volume);
-  const namespace = enter(host, container, mounts);
+  const namespace = enter(host, container);
   try {
-    await detachInContainer(container.id, namespace, { sandbox: mounts.sandbox, name });
+    await detachInContainer(container.id, namespace, { sandbox, name });
   } finally {
     closeSync(namespace.fd);
   }
@@ -112,19 +98,13 @@ export async function removeVolume(
 }
 
 /** @throws CONTAINER_GONE if its pid is another process's by now, or leads to the mounts of the host */
-function enter(
-  { workDir }: HostEnvironment,
-  { id, pid = 0 }: Container,
-  { supervisor }: RunningMounts,
-): MountNamespace {
-  const fd = openNamespace(pid);
-  if (fd === undefined) throw errors.CONTAINER_GONE(id);
-  // Looked at once it is open: it was the same process all the time.
-  const now = supervisorOf(pid);
-  const isOurs = now?.pid === supervisor.pid && now.startTime === supervisor.startTime;
-  if (isOurs && fstatSync(fd).ino !== statSync('/proc/self/ns/mnt').ino) return { fd, workDir };
+function enter({ workDir }: HostEnvironment, container: Container): MountNamespace {
+  const fd = openNamespace(container.pid ?? 0);
+  if (fd === undefined) throw errors.CONTAINER_GONE(container.id);
+  // Asked once it is open: it was the same process all the time (threat model N12).
+  if (container.holdsPid && fstatSync(fd).ino !== statSync('/proc/self/ns/mnt').ino) return { fd, workDir };
   closeSync(fd);
-  throw errors.CONTAINER_GONE(id);
+  throw errors.CONTAINER_GONE(container.id);
 }
 
 /** Where a container finds its sandbox, as its mounts tell: the option for it may be another one since it was launched. */
@@ -133,12 +113,6 @@ export function sandboxSeenBy(pid: number, host: HostEnvironment, container: Con
   const place = `/${basename(base)}/${below}`;
   const mount = readMountinfo(pid).findLast(({ root }) => root.endsWith(place));
   return mount?.mountPoint ?? container.sandbox;
-}
-
-/** Undefined if it has ended. Its namespace would tell less: a nested one gets that on its way to the gate, as it does its pid. */
-export function supervisorOf(pid: number): Supervisor | undefined {
-  const parent = readStat(readStat(pid)?.ppid ?? 0);
-  return parent && { pid: parent.pid, startTime: parent.startTime };
 }
 
 function openNamespace(pid: number): number | undefined {
