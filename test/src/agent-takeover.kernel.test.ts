@@ -246,6 +246,10 @@ describe('caisson agent --takeover', () => {
       }
       expect(await processes()).toEqual(before);
     }
+    // What the last one had begun to write is collected by whoever starts next.
+    await agent.stop();
+    await agent.start();
+    expect(await processes()).toEqual(before);
   });
 
   test('without an agent to follow it is an ordinary start', async () => {
