@@ -7,7 +7,7 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readStat } from '@caisson/linux/proc';
-import { withCensus } from '@caisson/linux/testing';
+import { SLOWNESS, withCensus } from '@caisson/linux/testing';
 import { afterEach, describe, expect } from '@jest/globals';
 import { wire } from './agent/api.js';
 import { type Entry, Ledger } from './agent/ledger.js';
@@ -53,7 +53,7 @@ describe('the agent is killed by SIGKILL', () => {
       await agent.removeAll();
       await agent.stop();
     },
-    60_000 + KILLS * 3_000,
+    (60_000 + KILLS * 3_000) * SLOWNESS,
   );
 
   /** Beside the others: while it starts, recovers, or has just begun to serve. */

@@ -1,7 +1,7 @@
 /** One agent follows another while containers run and clients ask: no container and no request notices. */
 import { request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withCensus } from '@caisson/linux/testing';
+import { SLOWNESS, withCensus } from '@caisson/linux/testing';
 import { afterEach, describe, expect } from '@jest/globals';
 import { wire } from './agent/api.js';
 import { Ledger, processOf } from './agent/ledger.js';
@@ -92,7 +92,7 @@ const outputIn = (records: string): string =>
 
 /** @param shown  what there is instead */
 async function until(condition: () => boolean, shown: () => string): Promise<void> {
-  const deadline = performance.now() + 15_000;
+  const deadline = performance.now() + 15_000 * SLOWNESS;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`it does not come; there is: ${shown()}`);
     await sleep(5);

@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { busyboxRootfs, needs, withCensus } from '@caisson/linux/testing';
+import { busyboxRootfs, needs, SLOWNESS, withCensus } from '@caisson/linux/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { RealAgent } from './agent/real-agent.js';
 import { atTerminal, CONTROL_C, CONTROL_Z, type, typed } from './at-terminal.js';
@@ -86,7 +86,7 @@ needs(describe, { root: true, busybox: true, programs: ['script', 'stty'] })('a 
         const others = await known('web');
         if (others.length > 0) await removeAll(...others);
         while (descriptors() > before) await turn();
-      }, 20_000);
+      }, 20_000 * SLOWNESS);
 
       describe('exec', () => {
         it('a command: its stdin, its output, apart, and its status; with the variables and in the directory of the container', async () => {
@@ -380,7 +380,7 @@ needs(describe, { root: true, busybox: true, programs: ['script', 'stty'] })('a 
         for (const child of Running.alive) if (child !== agent.running.child) child.kill('SIGKILL');
         await removeAll(...(await known()));
         await agent.stop();
-      }, 20_000);
+      }, 20_000 * SLOWNESS);
 
       it('outlives a SIGKILL of the agent: the next one is attached to in the same way', async () => {
         await launch('echo', ECHO, '-i');

@@ -6,7 +6,7 @@
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { needs, withCensus } from '@caisson/linux/testing';
+import { needs, SLOWNESS, withCensus } from '@caisson/linux/testing';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { Folder, repository } from './caisson.js';
 import { type Ended, Running } from './running.js';
@@ -64,7 +64,7 @@ needs(describe, { root: true })('the isolator acme/slow-cgroup', () => {
       const quickly = ['--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts'];
       await npm(folder.path, 'install', ...quickly, ...files.map((name) => join(tarballs.path, name)));
       folder.configure(configuration());
-    }, 240_000);
+    }, 240_000 * SLOWNESS);
 
     it('works with npx', async () => {
       const npx = new Running(

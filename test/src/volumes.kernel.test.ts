@@ -232,7 +232,6 @@ describe('F1: hostile places', () => {
       expect(lstatSync(join(sandbox, 'shared'))).toBeDefined();
       expect(snapshot(dir('outside'))).toEqual(before);
     },
-    60_000,
   );
 });
 

@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { describe, unfinished } from './results.js';
 
-/** What takes the host a second takes it ten to twenty, and the host may be busy. */
-const LIMIT_SECONDS = { boot: 180, file: 900 };
+/** What takes the host a second takes it ten to twenty, and the host may be busy. A test's own limit is 600 s (Jest). */
+const LIMIT_SECONDS = { boot: 180, silence: 900 };
 
 /** Runs the files; the answer has a result (results.js) for each that began, which may be fewer. */
 export async function runMachine({ runFolder, qemu, guest, checkout, files }) {
@@ -21,7 +21,7 @@ export async function runMachine({ runFolder, qemu, guest, checkout, files }) {
   const end = await eachEvent([...qemu, ...machineArguments(guest, checkout, list)], (event) => {
     const ended = 'passed' in event;
     if (ended) add(event);
-    running = ended ? undefined : event.file;
+    running = ended ? undefined : event;
   });
   if (running) add(unfinished(running, end));
   return results;
@@ -50,17 +50,17 @@ async function eachEvent([program, ...args], onEvent) {
   let end = 'the machine ended';
   const killAfter = (seconds, what) =>
     setTimeout(() => {
-      end = `${what} took longer than ${seconds} s`;
+      end = `${what} for ${seconds} s`;
       machine.kill('SIGKILL');
     }, seconds * 1000);
-  let timer = killAfter(LIMIT_SECONDS.boot, 'to boot');
+  let timer = killAfter(LIMIT_SECONDS.boot, 'the machine did not boot');
   for await (const line of createInterface({ input: machine.stdout })) {
     if (!line.startsWith('@@')) {
       console.log(line);
       continue;
     }
     clearTimeout(timer);
-    timer = killAfter(LIMIT_SECONDS.file, 'it');
+    timer = killAfter(LIMIT_SECONDS.silence, 'no test began or ended');
     onEvent(JSON.parse(line.slice(2)));
   }
   await exited;

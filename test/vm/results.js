@@ -1,5 +1,11 @@
-/** What became of one test file; one that did not end counts as a failure. */
-export const unfinished = (file, problem) => ({ file, problem, passed: 0, failed: 1, skipped: 0 });
+/** What became of one test file; one that did not end counts as a failure, with the test in which the machine stopped. */
+export const unfinished = ({ file, test }, problem) => ({
+  file,
+  problem: test ? `${problem}, in: ${test}` : problem,
+  passed: 0,
+  failed: 1,
+  skipped: 0,
+});
 
 export const figures = ({ passed, failed, skipped }) =>
   `${passed} passed, ${failed} failed, ${skipped} skipped`;

@@ -33,10 +33,13 @@ describe('an initramfs', () => {
 describe('results', () => {
   const passed = { file: 'a.test.js', seconds: 4, passed: 2, failed: 0, skipped: 1 };
 
-  test('a file that did not end counts as a failure, and says why', () => {
-    const hung = unfinished('b.test.js', 'it took longer than 900 s');
+  test('a file that did not end counts as a failure, and says why and where', () => {
+    const hung = unfinished({ file: 'b.test.js', test: 'volumes come and go' }, 'the machine ended');
     expect(figures(total([passed, hung]))).toBe('2 passed, 1 failed, 1 skipped');
-    expect(inWords(hung)).toBe('FAIL b.test.js: it took longer than 900 s');
+    expect(inWords(hung)).toBe('FAIL b.test.js: the machine ended, in: volumes come and go');
+    expect(inWords(unfinished({ file: 'c.test.js' }, 'the machine ended'))).toBe(
+      'FAIL c.test.js: the machine ended',
+    );
   });
 
   test('a file that ended says its figures', () => {

@@ -1,8 +1,11 @@
 /**
- * Jest's reporter in the guest. To the host, a line `@@{"file": ...}` when a file begins, and one with its figures when it
- * has ended; to people, why tests are skipped, and how they failed.
+ * Jest's reporter in the guest. To the host, a line `@@{"file": ...}` when a file begins, one with the test's name too
+ * when a test does, and one with figures when the file has ended; to people, why tests are skipped, how they failed, and
+ * which were slow.
  */
 import { relative } from 'node:path';
+
+const SLOW_SECONDS = 60;
 
 export default class ConsoleReporter {
   constructor({ rootDir }) {
@@ -11,6 +14,15 @@ export default class ConsoleReporter {
 
   onTestFileStart({ path }) {
     this.report({ file: relative(this.rootDir, path) });
+  }
+
+  onTestCaseStart({ path }, { ancestorTitles, title }) {
+    this.report({ file: relative(this.rootDir, path), test: [...ancestorTitles, title].join(' ') });
+  }
+
+  onTestCaseResult(_test, { fullName, duration }) {
+    const seconds = Math.round((duration ?? 0) / 1000);
+    if (seconds >= SLOW_SECONDS) print(`  slow: ${fullName} (${seconds} s)`);
   }
 
   onTestFileResult({ path }, result) {
