@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Cgroups } from '@caisson/linux/cgroups';
 import { prlimit, RLIMITS } from '@caisson/linux/syscalls';
-import { needs, withCensus } from '@caisson/linux/testing';
+import { needs, SLOWNESS, withCensus } from '@caisson/linux/testing';
 import { afterAll, afterEach, beforeEach, describe, expect } from '@jest/globals';
 import { type Reply, wire } from './agent/api.js';
 import { useAgent } from './agent/use-agent.js';
@@ -249,7 +249,7 @@ describe('a clock that is set back by a day', () => {
         expect((await stopping).body).toMatchObject({ exit_status: 9 });
         const elapsed = performance.now() - began;
         expect(elapsed).toBeGreaterThan(990);
-        expect(elapsed).toBeLessThan(4_000);
+        expect(elapsed).toBeLessThan(4_000 * SLOWNESS);
       }
       set('-1d');
       await expectServes(pid);

@@ -23,17 +23,17 @@ const LEFT_OUT = ['./usr/share/doc', './usr/share/man', './usr/share/locale', '.
 const MERGED = ['bin', 'sbin', 'lib', 'lib64'];
 
 /**
- * The root of such a folder, made at first use and kept; `finish` does what the packages' scripts would. Another list gets
- * another folder, and it appears when it is whole: runs of several checkouts share the cache.
+ * The root of such a folder, made at first use and kept; `finish` are functions that do what the packages' scripts would.
+ * Other packages or functions get another folder, and it appears when it is whole: runs of several checkouts share the cache.
  */
-export function unpackedPackages(cache, name, packages, finish = () => {}) {
-  const folder = join(cache, `${name}-${digest(packages.join(' '), String(finish))}`);
+export function unpackedPackages(cache, name, packages, finish = []) {
+  const folder = join(cache, `${name}-${digest(packages.join(' '), ...finish.map(String))}`);
   const root = join(folder, 'root');
   if (existsSync(folder)) return root;
   console.log(`fetching Debian packages: ${packages.join(' ')}`);
   const unfinished = mkdtempSync(`${folder}.`);
   unpack(download(unfinished, packages), join(unfinished, 'root'));
-  finish(join(unfinished, 'root'));
+  for (const step of finish) step(join(unfinished, 'root'));
   renameSync(unfinished, folder);
   return root;
 }

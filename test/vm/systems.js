@@ -12,7 +12,7 @@ const EMULATOR = 'qemu-system-x86 seabios';
 const GUEST = `
   linux-image-cloud-amd64 kmod base-files base-passwd hostname libstdc++6 libatomic1
   dash bash bsdutils busybox-static coreutils diffutils findutils grep procps sed tar util-linux perl-base python3
-  mount e2fsprogs xfsprogs btrfs-progs iproute2 iptables curl bubblewrap crun runc
+  mount e2fsprogs xfsprogs btrfs-progs iproute2 iptables curl bubblewrap crun runc libfaketime
 `;
 
 /** The command that starts qemu with its own libraries and loader: the host's may be older, or another distribution's. */
@@ -29,7 +29,7 @@ export function emulator(cache) {
 
 /** Kernel, initramfs and root disk. */
 export function guestSystem(cache, runFolder) {
-  const root = unpackedPackages(cache, 'guest', words(GUEST), makeDisk);
+  const root = unpackedPackages(cache, 'guest', words(GUEST), [finishInstallation, makeDisk]);
   const kernelRelease = readdirSync(join(root, 'lib/modules'))[0];
   const initramfs = join(runFolder, 'initramfs');
   makeInitramfs(root, kernelRelease, initramfs);
@@ -43,10 +43,7 @@ export function guestSystem(cache, runFolder) {
 
 const diskOf = (root) => join(root, '../disk');
 
-function makeDisk(root) {
-  finishInstallation(root);
-  makeImage(root, diskOf(root), { freeMiB: 2048 });
-}
+const makeDisk = (root) => makeImage(root, diskOf(root), { freeMiB: 2048 });
 
 /** What the scripts of these packages would have done. */
 function finishInstallation(root) {
@@ -55,12 +52,13 @@ function finishInstallation(root) {
   for (const file of ['passwd', 'group']) {
     copyFileSync(join(root, `usr/share/base-passwd/${file}.master`), join(root, 'etc', file));
   }
-  for (const directory of ['mnt', 'opt', 'srv', 'usr/local/bin'])
+  for (const directory of ['media', 'mnt', 'opt/caisson', 'srv', 'usr/local/bin'])
     mkdirSync(join(root, directory), { recursive: true });
   writeFileSync(join(root, 'etc/hostname'), 'caisson-vm\n');
   writeFileSync(join(root, 'etc/hosts'), '127.0.0.1 localhost caisson-vm\n');
   const links = {
     'usr/sbin/iptables': 'iptables-nft',
+    'usr/sbin/iptables-save': 'iptables-nft-save',
     'usr/bin/awk': 'mawk',
     'etc/mtab': '../proc/self/mounts',
   };
