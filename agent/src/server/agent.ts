@@ -16,7 +16,7 @@ import { Metrics } from './metrics/metrics.js';
 import { ServiceManager } from './notify.js';
 import { type Settings, settingsOf } from './settings/settings.js';
 import { readSettings } from './settings/sources.js';
-import { Switchboard } from './switchboard/switchboard.js';
+import { type Attached, Switchboard } from './switchboard/switchboard.js';
 import { Handover } from './takeover/handover.js';
 import { askForContainers } from './takeover/predecessor.js';
 import { Successor } from './takeover/successor.js';
@@ -35,7 +35,6 @@ type Configuration = Awaited<ReturnType<typeof loadConfiguration>>;
 /** How long a client that was here before another agent took over may stay. */
 const FAREWELL_MS = 10 * 60_000;
 const LOOK_FOR_IDLE_MS = 50;
-const HOLD_OUTPUT_MS = 300;
 
 export class Agent implements AgentContext {
   readonly startTime = Date.now() / 1000;
@@ -97,17 +96,22 @@ export class Agent implements AgentContext {
     }
   }
 
-  async handOver(): Promise<void> {
+  async handOver(): Promise<Attached> {
     const { socket } = this.settings;
+    let attached: Attached = new Map();
     await this.handover.begin({
       socket,
       nextSocket: nextSocketOf(socket),
       isReplaced: () => this.#socket?.isThere === false,
-      fallSilent: () => this.#fallSilent(),
+      fallSilent: async () => {
+        attached = this.#switchboard?.attached ?? attached;
+        await this.#fallSilent();
+      },
       letGo: () => this.#letGo(),
       takeBack: () => this.#takeBack(),
     });
     this.log.info({}, 'the containers are let go, to another agent');
+    return attached;
   }
 
   /** After another agent took over: resolves once those who were here before have their answers. */
@@ -185,8 +189,12 @@ export class Agent implements AgentContext {
     this.log.info({ address, tls: tls !== undefined }, 'listening');
   }
 
-  async #recover(configuration: Configuration, beforeClaim?: () => Promise<void>): Promise<void> {
+  async #recover(configuration: Configuration, askBefore?: () => Promise<Attached>): Promise<void> {
     const began = performance.now();
+    let attached: Attached = new Map();
+    const beforeClaim = async () => {
+      if (askBefore) attached = await askBefore();
+    };
     const containers = await Containerizer.create(configuration, { log: this.log, beforeClaim });
     const seconds = (performance.now() - began) / 1000;
     this.metrics.observe(
@@ -195,8 +203,7 @@ export class Agent implements AgentContext {
     );
     this.#garbage = new GarbageCollector(containers, this.settings, this.log);
     this.#garbage.start();
-    // Those who had attached to the agent before are about to attach to this one.
-    this.#switchboard = new Switchboard(containers, this.log, beforeClaim ? HOLD_OUTPUT_MS : 0);
+    this.#switchboard = new Switchboard(containers, this.log, attached);
     this.#containers = containers;
   }
 

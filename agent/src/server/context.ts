@@ -3,7 +3,7 @@ import type { Logger } from '@caisson/plugin-sdk';
 import type { Levels } from './logging.js';
 import type { Metrics } from './metrics/metrics.js';
 import type { Settings } from './settings/settings.js';
-import type { Switchboard } from './switchboard/switchboard.js';
+import type { Attached, Switchboard } from './switchboard/switchboard.js';
 import type { Handover } from './takeover/handover.js';
 
 /** What the API needs of the core; a test brings a stand-in. */
@@ -39,8 +39,12 @@ export interface AgentContext {
   readonly containers: Containers | undefined;
   readonly switchboard: Switchboard | undefined;
   readonly handover: Handover;
-  /** Lets the containers go to the agent that listens at the socket that follows ours. @throws HANDOVER_REFUSED */
-  handOver(): Promise<void>;
+  /**
+   * Lets the containers go to the agent that listens at the socket that follows ours, and says who is about to come to it.
+   *
+   * @throws HANDOVER_REFUSED
+   */
+  handOver(): Promise<Attached>;
   /** Reads the configuration again, for containers that are launched from then on. */
   reload(): Promise<Containers['selection']>;
 }

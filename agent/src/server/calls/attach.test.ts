@@ -1,9 +1,10 @@
 import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { CaissonError } from '@caisson/plugin-sdk';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import { AgentClient } from '../../client/agent-client.js';
 import { frame, readRecords } from '../../record-io.js';
+import { Switchboard } from '../switchboard/switchboard.js';
 import { FakeAgent } from '../testing/fake-agent.js';
 import type { FakePipes } from '../testing/fake-pipes.js';
 
@@ -176,6 +177,42 @@ describe('a client that does not read', () => {
     expect(end).toMatchObject({ code: 'ECONNRESET' });
     await fast.return(undefined);
   }, 20_000);
+});
+
+describe(`${OUTPUT} after another agent took over`, () => {
+  const back = () => client.open(OUTPUT, { ...id('cat'), is_back: true });
+
+  /** Two had attached to the agent before. */
+  function takeOver(): void {
+    const { containers, log } = agent.context;
+    agent.context.switchboard!.close();
+    agent.context.switchboard = new Switchboard(containers!, log, new Map([['cat', 2]]));
+  }
+
+  test('who comes back misses nothing, however long it takes; a newcomer is not taken for one of them', async () => {
+    takeOver();
+    pipes.write('stdout', 'before');
+    const streams = [await client.open(OUTPUT, id('cat')), await back()];
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(agent.containers.outputs('stdout')).toBe('');
+    streams.push(await back());
+    for (const stream of streams) {
+      expect(await written(stream, 6)).toEqual({ STDOUT: 'before' });
+      await stream.return(undefined);
+    }
+  });
+
+  test('who has left meanwhile keeps nobody waiting', async () => {
+    jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate'] });
+    try {
+      takeOver();
+      pipes.write('stdout', 'before');
+      jest.advanceTimersByTime(15_000);
+    } finally {
+      jest.useRealTimers();
+    }
+    while (agent.containers.outputs('stdout') !== 'before') await turn();
+  });
 });
 
 describe(INPUT, () => {

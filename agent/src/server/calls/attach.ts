@@ -15,23 +15,35 @@ export function openStream(
   board: Board,
   { settings: { heartbeatMs } }: Pick<ReadyContext, 'settings'>,
   patienceMs?: number,
+  isBack?: boolean,
 ): OutputStream {
-  const stream = board.attach(patienceMs);
+  const stream = board.attach(patienceMs, isBack);
   const frame = heartbeatFrame(heartbeatMs);
   const heart = setInterval(() => stream.beat(frame), heartbeatMs).unref();
   stream.once('close', () => clearInterval(heart));
   return stream;
 }
 
-const Output = z.object({ container_id: WireIdSchema });
+const ATTACH_OUTPUT = 'ATTACH_CONTAINER_OUTPUT';
+const Output = z.object({
+  container_id: WireIdSchema,
+  is_back: z
+    .boolean()
+    .optional()
+    .describe('of an agent whose client had attached to it before another one took over: default false'),
+});
 const FirstInput = z.object({ type: z.literal('CONTAINER_ID'), container_id: WireIdSchema });
 const NextInput = z.object({ type: z.literal('PROCESS_IO'), process_io: InputSchema });
 
-const attachOutput = ({ container_id }: z.infer<typeof Output>, context: ReadyContext): StreamAnswer => ({
+const attachOutput = (
+  { container_id, is_back }: z.infer<typeof Output>,
+  context: ReadyContext,
+): StreamAnswer => ({
   stream: openStream(
     context.switchboard.find(fromWire(container_id)),
     context,
     context.settings.limits.slowReaderMs,
+    is_back,
   ),
 });
 
@@ -69,11 +81,12 @@ async function handOver(message: Input, board: Board): Promise<void> {
 
 export const attachCalls: readonly Call[] = [
   defineCall({
-    type: 'ATTACH_CONTAINER_OUTPUT',
+    type: ATTACH_OUTPUT,
     summary: 'what a container writes from now on, as a stream of ProcessIO; for any number of clients',
     right: 'read',
     input: Output,
     streams: true,
+    continued: (input) => ({ type: ATTACH_OUTPUT, attach_container_output: { ...input, is_back: true } }),
     handle: attachOutput,
   }),
   defineCall({

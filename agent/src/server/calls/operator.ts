@@ -1,5 +1,6 @@
 /** Calls about the agent itself. */
 import { z } from '@caisson/plugin-sdk';
+import { toWire } from '../http/ids.js';
 import { flagsOf } from '../views/flags.js';
 import { stateOf } from '../views/state.js';
 import { versionInfo } from '../views/version.js';
@@ -87,10 +88,12 @@ export const operatorCalls = [
     summary:
       'let the containers go to another agent of the same directories: what `caisson agent --takeover` asks',
     right: 'write',
-    handle: async (_input, context) => {
-      await context.handOver();
-      return undefined;
-    },
+    handle: async (_input, context) => ({
+      attached: [...(await context.handOver())].map(([id, streams]) => ({
+        container_id: toWire(id),
+        streams,
+      })),
+    }),
   }),
   defineCall({
     type: 'RELOAD_CONFIG',

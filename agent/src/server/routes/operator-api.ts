@@ -154,7 +154,8 @@ function streamReply(
   accepted: Accepted,
 ): FastifyReply {
   reply.headers(headersOfStream(accepted));
-  reply.send(call.endsWithAgent ? stream : relayed(stream, handover, messageOfCall(call, input)));
+  const continued = call.continued?.(input, 0) ?? messageOfCall(call, input);
+  reply.send(call.endsWithAgent ? stream : relayed(stream, handover, continued));
   // They would wait for the first record, and who attaches for them.
   reply.raw.flushHeaders();
   return reply;

@@ -8,6 +8,8 @@ import { type OutputName, outputFrame } from './process-io.js';
 
 /** What still holds a container's output open when it has ended is not the container. */
 const LAST_WORDS_MS = 1000;
+/** How long those may take who come back after another agent took over: one that has left meanwhile never does. */
+const COME_BACK_WITHIN_MS = 15_000;
 
 /** Between a container and those who have attached to it. Everything that it writes goes to its sandbox's files too. */
 export class Board {
@@ -19,7 +21,9 @@ export class Board {
   readonly #full = new Set<OutputStream>();
   #open: number;
   #started = false;
-  #isHeld = false;
+  /** How many are still to come back. */
+  #awaited = 0;
+  #patience: NodeJS.Timeout | undefined;
   #ended = false;
   #deadline: NodeJS.Timeout | undefined;
   #finish: () => void = () => {};
@@ -41,27 +45,43 @@ export class Board {
     }
   }
 
-  /** Whoever attaches within this time misses nothing. */
-  hold(ms: number): void {
-    this.#isHeld = true;
-    setTimeout(() => this.#letGo(), ms);
+  /** How many have attached to its output. */
+  get attached(): number {
+    return this.#streams.size;
+  }
+
+  /** What it writes waits until so many have come back who had attached to the agent before: they miss nothing. */
+  await(count: number): void {
+    this.#awaited = count;
+    this.#patience = setTimeout(() => this.#letGo(), COME_BACK_WITHIN_MS).unref();
+  }
+
+  #hasComeBack(): void {
+    if (this.#awaited > 1) this.#awaited -= 1;
+    else if (this.#awaited === 1) this.#letGo();
   }
 
   #letGo(): void {
-    this.#isHeld = false;
+    clearTimeout(this.#patience);
+    this.#awaited = 0;
     this.start();
   }
 
   /** Takes what the container writes, from now on. Before that, it waits as soon as its pipe is full. */
   start(): void {
-    if (this.#started || this.#isHeld) return;
+    if (this.#started || this.#awaited > 0) return;
     this.#started = true;
     for (const { name, stream } of this.ends.outputs)
       stream.on('data', (data: Buffer) => this.#pass(name, data));
   }
 
-  /** What it writes from now on, and its end. @param patienceMs  see OutputStream */
-  attach(patienceMs: number | undefined): OutputStream {
+  /**
+   * What it writes from now on, and its end.
+   *
+   * @param patienceMs  see OutputStream
+   * @param isBack  it had attached to the agent before
+   */
+  attach(patienceMs: number | undefined, isBack = false): OutputStream {
     const stream = new OutputStream({
       patienceMs,
       drained: (each) => this.#drained(each),
@@ -69,6 +89,7 @@ export class Board {
     });
     if (this.#open === 0) stream.end();
     else this.#streams.add(stream);
+    if (isBack) this.#hasComeBack();
     this.start();
     return stream;
   }
@@ -90,6 +111,7 @@ export class Board {
 
   /** Gives back what this process holds. */
   close(): void {
+    clearTimeout(this.#patience);
     this.input.close();
     for (const { stream } of this.ends.outputs) stream.destroy();
   }

@@ -12,6 +12,9 @@ import { OutputFiles } from './output-files.js';
 
 type Attachable = Pick<Containers, 'list' | 'onEvent' | 'inspect' | 'terminal' | 'pipes' | 'openOutput'>;
 
+/** How many have attached to the output of which container. */
+export type Attached = ReadonlyMap<ContainerId, number>;
+
 export class Switchboard {
   readonly #boards = new Map<ContainerId, Board>();
   readonly #expected = new Map<ContainerId, (board: Board) => void>();
@@ -20,14 +23,14 @@ export class Switchboard {
   constructor(
     private readonly containers: Attachable,
     private readonly log: Logger,
-    /** How long the output of what was running before waits for those who come back to it. */
-    holdMs = 0,
+    /** To the agent before, and who are about to come back. */
+    awaited: Attached = new Map(),
   ) {
     this.#stopListening = containers.onEvent((event) => {
       if (event.type === 'state' && event.state === 'ISOLATING') this.#open(event.id);
       else if (event.type === 'ended') this.#boards.get(event.id)?.settle();
     });
-    for (const { id, state } of containers.list()) if (state === 'RUNNING') this.#open(id, holdMs);
+    for (const { id, state } of containers.list()) if (state === 'RUNNING') this.#open(id, awaited.get(id));
   }
 
   /** Calls once the container stands at the gate, before it has written anything. Returns what ends that. */
@@ -52,15 +55,20 @@ export class Switchboard {
     await this.#boards.get(id)?.finished;
   }
 
+  get attached(): Attached {
+    const all = [...this.#boards].map(([id, { attached }]) => [id, attached] as const);
+    return new Map(all.filter(([, count]) => count > 0));
+  }
+
   close(): void {
     this.#stopListening();
     for (const board of this.#boards.values()) board.close();
   }
 
-  #open(id: ContainerId, holdMs = 0): Board | undefined {
+  #open(id: ContainerId, awaited = 0): Board | undefined {
     try {
       const ends = this.#endsOf(id);
-      return ends && this.#openBoard(id, ends, holdMs);
+      return ends && this.#openBoard(id, ends, awaited);
     } catch (error) {
       // It is tried again when somebody attaches.
       this.log.error({ container: id, error: messageOf(error) }, 'its output cannot be taken');
@@ -75,7 +83,7 @@ export class Switchboard {
     return pipes && endsOfPipes(pipes);
   }
 
-  #openBoard(id: ContainerId, ends: Ends, holdMs: number): Board {
+  #openBoard(id: ContainerId, ends: Ends, awaited: number): Board {
     const names = ends.outputs.map(({ name }) => name);
     const files = new OutputFiles(id, (name) => this.containers.openOutput(id, name), names, this.log);
     const board = new Board(id, ends, files, this.log);
@@ -83,7 +91,7 @@ export class Switchboard {
     board.finished.then(() => {
       if (this.#boards.get(id) === board) this.#boards.delete(id);
     });
-    if (holdMs > 0) board.hold(holdMs);
+    if (awaited > 0) board.await(awaited);
     this.#expected.get(id)?.(board);
     // What somebody asked for to see it waits until he looks.
     if (this.containers.inspect(id).class !== 'DEBUG') board.start();

@@ -1,15 +1,26 @@
 /** The agent that this one follows, asked for its containers. */
-import { messageOf } from '@caisson/plugin-sdk';
+import { messageOf, z } from '@caisson/plugin-sdk';
 import { apiErrors } from '../errors.js';
+import { fromWire, WireIdSchema } from '../http/ids.js';
 import { JSON_TYPE } from '../http/media-types.js';
+import type { Attached } from '../switchboard/switchboard.js';
 import { Successor } from './successor.js';
 
-/** Resolves once the containers are free to be claimed. @throws TAKEOVER_REFUSED */
-export async function askForContainers(socket: string): Promise<void> {
+const HandedOver = z.object({
+  hand_over: z.object({
+    attached: z.array(z.object({ container_id: WireIdSchema, streams: z.number().int().positive() })),
+  }),
+});
+
+/** Resolves once the containers are free to be claimed, with those who are attached and will come here. @throws TAKEOVER_REFUSED */
+export async function askForContainers(socket: string): Promise<Attached> {
   const answer = await call(socket, 'HAND_OVER').catch((error) => {
     throw apiErrors.TAKEOVER_REFUSED(socket, messageOf(error));
   });
   if (answer.status !== 200) throw apiErrors.TAKEOVER_REFUSED(socket, problemOf(answer));
+  if (answer.text === '') return new Map(); // an earlier version does not say
+  const { attached } = HandedOver.parse(JSON.parse(answer.text)).hand_over;
+  return new Map(attached.map(({ container_id, streams }) => [fromWire(container_id), streams]));
 }
 
 async function call(socket: string, type: string): Promise<{ status: number; text: string }> {

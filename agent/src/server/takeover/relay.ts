@@ -21,8 +21,13 @@ export function relayed(source: Readable, handover: Handover, continued: Message
     source.destroy();
     try {
       const successor = await handover.successor();
-      if (successor && !relay.destroyed) follow(await successor.stream(continued));
-      else relay.end();
+      const rest = await successor?.stream(continued);
+      // What it was of may have ended meanwhile.
+      if (rest?.statusCode === 200 && !relay.destroyed) follow(rest);
+      else {
+        rest?.destroy();
+        relay.end();
+      }
     } catch {
       relay.destroy();
     }

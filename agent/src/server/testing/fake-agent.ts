@@ -195,7 +195,7 @@ export class FakeAgent {
       switchboard: new Switchboard(containers, log),
       reload,
       handover: new Handover(),
-      handOver: async () => {},
+      handOver: async () => new Map(),
     };
     this.app = createApp(this.context, { policy: { credentials: undefined, protects: [] }, ...listener });
   }
