@@ -5,6 +5,7 @@ import { MS } from '../syscalls/flags.js';
 import { mount } from '../syscalls/mount.js';
 import { Hierarchy } from './hierarchy.js';
 import { kernelControllers } from './kernel-controllers.js';
+import { LastLooks } from './last-looks.js';
 
 const CGROUP_ROOT = '/sys/fs/cgroup';
 
@@ -23,6 +24,7 @@ function distinct(mounts: readonly MountEntry[]): MountEntry[] {
  * Injected into isolators under the token `Cgroups` of the SDK.
  */
 export class Cgroups {
+  readonly lastLooks = new LastLooks();
   #hierarchies: Hierarchy[] | undefined;
 
   /** Read once from mountinfo; `refresh` reads it again. */

@@ -93,6 +93,22 @@ describe('the cgroups of a container', () => {
     cgroups.close();
   });
 
+  cgroupTest(
+    'what is to be read of it is read before the first of those that share it removes it',
+    async () => {
+      const [reader, other] = [groups(usual!), groups(usual!)];
+      const web = container('web');
+      const own = reader.cgroup(web);
+      for (const each of [reader, other]) each.create(web);
+      const read: (number | undefined)[] = [];
+      reader.beforeRemoval(web, () => read.push(own.pids().length));
+      await other.remove(web);
+      expect(own.exists()).toBe(false);
+      await reader.remove(web);
+      expect(read).toEqual([0]);
+    },
+  );
+
   v1Test('version 1: its processes are in it, and root and all are gone after it', async () => {
     const own = groups(version1!);
     const web = container('web', { user: { uid: 1234, gid: 5678 } });

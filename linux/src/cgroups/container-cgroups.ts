@@ -155,6 +155,12 @@ export class ContainerCgroups {
     }
   }
 
+  /** Calls back once, before the container's own cgroup goes, by this isolator or another one that has the same. */
+  beforeRemoval(container: CgroupContainer, look: () => void): void {
+    const cgroup = this.own(container);
+    if (cgroup) this.cgroups.lastLooks.before(cgroup, look);
+  }
+
   /**
    * Removes the container's own cgroups, and the root with the last. Ends who is still in them: they are the container's.
    * Accepts a container that has none, and one that this process never saw.
@@ -166,6 +172,7 @@ export class ContainerCgroups {
     const { rootIsOurs = false } = this.details(container) as Partial<Checkpoint>;
     for (const hierarchy of this.#mounted()) {
       const cgroup = hierarchy.cgroup(containerPath(root, container.id));
+      this.cgroups.lastLooks.take(cgroup);
       if (isOurs(cgroup, container)) await this.#removeOne(cgroup, root);
       removeRoot(hierarchy, root, rootIsOurs);
     }

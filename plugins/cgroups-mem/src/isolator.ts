@@ -89,7 +89,10 @@ export class MemoryIsolator implements Isolator {
 
   #watch(container: Container, report: ReportLimitation): void {
     const cgroup = this.#groups.own(container);
-    if (cgroup?.exists()) this.#watcher.watch(container.id, cgroup, report, this.options.pressureCounters);
+    if (!cgroup?.exists()) return;
+    this.#watcher.watch(container.id, cgroup, report, this.options.pressureCounters);
+    // In version 2 another isolator may be the one that removes it.
+    this.#groups.beforeRemoval(container, () => this.#watcher.stop(container.id));
   }
 
   #update(container: Container, resources: Resources, limits: Resources): void {
