@@ -187,6 +187,9 @@ describe('caisson agent --takeover', () => {
     const output = converse('ATTACH_CONTAINER_OUTPUT', false);
     output.send({ container_id });
     output.end();
+    const positioned = converse('ATTACH_CONTAINER_OUTPUT', false);
+    positioned.send({ container_id, from: { stdout: 0 } });
+    positioned.end();
     const input = converse('ATTACH_CONTAINER_INPUT', true);
     input.send({ type: 'CONTAINER_ID', container_id });
     const type = (text: string) => {
@@ -209,6 +212,10 @@ describe('caisson agent --takeover', () => {
     }
     const numbers = (seen().match(/^\d+$/gm) ?? []).map(Number);
     expect(numbers).toEqual(numbers.map((_, index) => (numbers[0] ?? 0) + index));
+    const all = () => outputIn(positioned.received);
+    await until(() => all().includes('<after second>'), all);
+    const fromTheFirst = (all().match(/^\d+$/gm) ?? []).map(Number);
+    expect(fromTheFirst).toEqual(fromTheFirst.map((_, index) => index + 1));
     input.end();
     expect(await input.ended).toBe(200);
     await call('KILL_CONTAINER', 'cat');

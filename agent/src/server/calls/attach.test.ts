@@ -1,3 +1,4 @@
+import { statSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';
 import { join } from 'node:path';
 import { CaissonError } from '@caisson/plugin-sdk';
@@ -89,6 +90,90 @@ describe(OUTPUT, () => {
     await waiting;
     expect(agent.containers.outputs('stdout')).toBe(all);
     expect(agent.containers.outputs('stderr')).toBe('err');
+  });
+
+  describe('from a position on', () => {
+    const control = async (stream: Output) => (await stream.next()).value.control;
+    const from = (position: object) => client.open(OUTPUT, { ...id('cat'), from: position });
+    const size = () => statSync(join(agent.containers.directory, 'stdout')).size;
+    /** In pieces that a pipe takes, each once the one before is in the file. */
+    async function writes(text: string): Promise<void> {
+      const before = size();
+      for (let at = 0; at < text.length; ) {
+        at += pipes.write('stdout', text.slice(at, at + 50_000));
+        while (size() < before + at) await turn();
+      }
+    }
+
+    test('tells where that is, then what lies in the files, then what is written: nothing missing, nothing twice', async () => {
+      const text = (count: number) => Array.from({ length: count }, (_, n) => `line ${n}\n`).join('');
+      const before = text(40_000);
+      await writes(before);
+      pipes.write('stderr', 'err');
+      const after = text(50_000).slice(before.length);
+      const writing = writes(after);
+      const streams = await Promise.all([from({ stdout: 5, stderr: 1 }), from({ stdout: 5, stderr: 99 })]);
+      for (const [index, stream] of streams.entries()) {
+        expect(await control(stream)).toEqual({
+          type: 'POSITION',
+          position: { stdout: 5, stderr: index === 0 ? 1 : 3 },
+        });
+        const length = before.length + after.length - 5 + (index === 0 ? 2 : 0);
+        const { STDOUT, STDERR } = await written(stream, length);
+        expect(STDOUT === (before + after).slice(5)).toBe(true);
+        expect(STDERR).toBe(index === 0 ? 'rr' : undefined);
+        await stream.return(undefined);
+      }
+      await writing;
+    });
+
+    test('which is where it is now, if none is named', async () => {
+      pipes.write('stdout', 'before');
+      while (agent.containers.outputs('stdout') !== 'before') await turn();
+      const stream = await from({});
+      expect(await control(stream)).toEqual({ type: 'POSITION', position: { stdout: 6, stderr: 0 } });
+      pipes.write('stdout', 'after');
+      expect(await written(stream, 5)).toEqual({ STDOUT: 'after' });
+      await stream.return(undefined);
+    });
+
+    test('tells how much of the input the container has', async () => {
+      const stream = await from({});
+      await control(stream);
+      const upload = client.upload(INPUT, first);
+      for (const text of ['one', 'fourteen']) {
+        await upload.send(stdin(text));
+        await reads(text);
+        expect(await control(stream)).toEqual({
+          type: 'INPUT_WRITTEN',
+          input_written: { bytes: text.length },
+        });
+      }
+      upload.abort();
+      await stream.return(undefined);
+    });
+
+    test('holds nobody up while it reads what lies there', async () => {
+      agent.context.settings = {
+        ...agent.context.settings,
+        limits: { ...agent.context.settings.limits, slowReaderMs: 1 },
+      };
+      const piece = 'y'.repeat(60_000);
+      const pieces = 200;
+      await writes(piece.repeat(pieces));
+      const message = { type: OUTPUT, [OUTPUT.toLowerCase()]: { ...id('cat'), from: { stdout: 0 } } };
+      const slow = await raw({}, JSON.stringify(message));
+      slow.response.pause();
+      for (let n = 0; n < 20; n += 1) await turn();
+      pipes.write('stdout', 'Z');
+      while (!agent.containers.outputs('stdout').endsWith('Z')) await turn();
+      let bytes = 0;
+      for await (const record of readRecords(slow.response, { longest: 1_000_000 })) {
+        const { data } = JSON.parse(String(record));
+        bytes += data ? Buffer.from(data.data, 'base64').length : 0;
+        if (bytes === pieces * piece.length + 1) break;
+      }
+    });
   });
 
   test('heartbeats, as often as configured', async () => {

@@ -3,7 +3,13 @@ import { z } from '@caisson/plugin-sdk';
 import { fromWire, WireIdSchema } from '../http/ids.js';
 import type { Board } from '../switchboard/board.js';
 import type { OutputStream } from '../switchboard/output-stream.js';
-import { heartbeatFrame, type Input, InputSchema } from '../switchboard/process-io.js';
+import {
+  heartbeatFrame,
+  type Input,
+  InputSchema,
+  type Position,
+  PositionSchema,
+} from '../switchboard/process-io.js';
 import { type Call, type Caller, defineCall, type ReadyContext, type StreamAnswer } from './call.js';
 import { Interruptible } from './interruptible.js';
 
@@ -15,18 +21,18 @@ export function openStream(
   board: Board,
   { settings: { heartbeatMs } }: Pick<ReadyContext, 'settings'>,
   patienceMs?: number,
-  isBack?: boolean,
+  how: { readonly from?: Position | undefined; readonly isBack?: boolean | undefined } = {},
 ): OutputStream {
-  const stream = board.attach(patienceMs, isBack);
+  const stream = board.attach(patienceMs, how);
   const frame = heartbeatFrame(heartbeatMs);
   const heart = setInterval(() => stream.beat(frame), heartbeatMs).unref();
   stream.once('close', () => clearInterval(heart));
   return stream;
 }
 
-const ATTACH_OUTPUT = 'ATTACH_CONTAINER_OUTPUT';
 const Output = z.object({
   container_id: WireIdSchema,
+  from: PositionSchema.optional(),
   is_back: z
     .boolean()
     .optional()
@@ -35,17 +41,18 @@ const Output = z.object({
 const FirstInput = z.object({ type: z.literal('CONTAINER_ID'), container_id: WireIdSchema });
 const NextInput = z.object({ type: z.literal('PROCESS_IO'), process_io: InputSchema });
 
-const attachOutput = (
-  { container_id, is_back }: z.infer<typeof Output>,
+function attachOutput(
+  { container_id, from, is_back: isBack }: z.infer<typeof Output>,
   context: ReadyContext,
-): StreamAnswer => ({
-  stream: openStream(
-    context.switchboard.find(fromWire(container_id)),
-    context,
-    context.settings.limits.slowReaderMs,
-    is_back,
-  ),
-});
+): StreamAnswer {
+  const board = context.switchboard.find(fromWire(container_id));
+  const stream = openStream(board, context, context.settings.limits.slowReaderMs, { from, isBack });
+  // Who knows where he is misses nothing, whenever he comes back.
+  return {
+    stream,
+    continued: () => ({ container_id, ...(from ? { from: stream.position } : { is_back: true }) }),
+  };
+}
 
 /** Until the client has sent everything, or is gone, or the container has written its last. */
 async function attachInput(
@@ -72,7 +79,9 @@ async function attachInput(
 async function handOver(message: Input, board: Board): Promise<void> {
   if (message.type === 'DATA') {
     const data = Buffer.from(message.data.data, 'base64');
-    await (data.length > 0 ? board.input.write(data) : board.input.end());
+    if (data.length === 0) return board.input.end();
+    await board.input.write(data);
+    board.acknowledge(data.length);
   } else if (message.control.type === 'TTY_INFO') {
     const { columns, rows } = message.control.tty_info.window_size;
     board.resize(columns, rows);
@@ -81,12 +90,12 @@ async function handOver(message: Input, board: Board): Promise<void> {
 
 export const attachCalls: readonly Call[] = [
   defineCall({
-    type: ATTACH_OUTPUT,
-    summary: 'what a container writes from now on, as a stream of ProcessIO; for any number of clients',
+    type: 'ATTACH_CONTAINER_OUTPUT',
+    summary:
+      'what a container writes from now on, or `from` where in its files, as a stream of ProcessIO; for any number of clients',
     right: 'read',
     input: Output,
     streams: true,
-    continued: (input) => ({ type: ATTACH_OUTPUT, attach_container_output: { ...input, is_back: true } }),
     handle: attachOutput,
   }),
   defineCall({

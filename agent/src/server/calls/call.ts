@@ -44,6 +44,8 @@ export interface Call<Input = unknown> {
 
 export interface StreamAnswer {
   readonly stream: Readable;
+  /** The input for the rest of it, once another agent has taken over. Default: the same. */
+  readonly continued?: () => object;
 }
 
 export const isStream = (answer: unknown): answer is StreamAnswer =>

@@ -137,7 +137,7 @@ async function answer(
   try {
     const result = await call.handle(input, context, { signal: gone.signal, records });
     if (!isStream(result)) return () => messageReply(call, result, reply);
-    return () => streamReply(call, input, result.stream, reply, context, accepted);
+    return () => streamReply(call, { continued: () => input, ...result }, reply, context, accepted);
   } catch (error) {
     const status = call.statusOf?.(error);
     if (status === undefined) throw error;
@@ -147,15 +147,13 @@ async function answer(
 
 function streamReply(
   call: Call,
-  input: unknown,
-  stream: Readable,
+  { stream, continued }: { readonly stream: Readable; readonly continued: () => unknown },
   reply: FastifyReply,
   { handover }: AgentContext,
   accepted: Accepted,
 ): FastifyReply {
   reply.headers(headersOfStream(accepted));
-  const continued = call.continued?.(input, 0) ?? messageOfCall(call, input);
-  reply.send(call.endsWithAgent ? stream : relayed(stream, handover, continued));
+  reply.send(call.endsWithAgent ? stream : relayed(stream, handover, () => messageOfCall(call, continued())));
   // They would wait for the first record, and who attaches for them.
   reply.raw.flushHeaders();
   return reply;

@@ -1,10 +1,11 @@
-import type { Logger } from '@caisson/plugin-sdk';
+import { type Logger, messageOf } from '@caisson/plugin-sdk';
 import { apiErrors } from '../errors.js';
 import { BoardInput } from './board-input.js';
+import { catchUp } from './catch-up.js';
 import type { Ends } from './ends.js';
 import type { OutputFiles } from './output-files.js';
 import { OutputStream } from './output-stream.js';
-import { type OutputName, outputFrame } from './process-io.js';
+import { type OutputName, outputFrame, type Position, writtenFrame } from './process-io.js';
 
 /** What still holds a container's output open when it has ended is not the container. */
 const LAST_WORDS_MS = 1000;
@@ -45,9 +46,9 @@ export class Board {
     }
   }
 
-  /** How many have attached to its output. */
+  /** How many have attached to its output, and do not know where they are in it. */
   get attached(): number {
-    return this.#streams.size;
+    return [...this.#streams].filter(({ position }) => position === undefined).length;
   }
 
   /** What it writes waits until so many have come back who had attached to the agent before: they miss nothing. */
@@ -79,19 +80,47 @@ export class Board {
    * What it writes from now on, and its end.
    *
    * @param patienceMs  see OutputStream
+   * @param from  before that, what is in its files from there on; where that is comes first
    * @param isBack  it had attached to the agent before
    */
-  attach(patienceMs: number | undefined, isBack = false): OutputStream {
+  attach(
+    patienceMs: number | undefined,
+    {
+      from,
+      isBack = false,
+    }: { readonly from?: Position | undefined; readonly isBack?: boolean | undefined } = {},
+  ): OutputStream {
     const stream = new OutputStream({
       patienceMs,
       drained: (each) => this.#drained(each),
       closed: (each) => this.#left(each),
     });
-    if (this.#open === 0) stream.end();
-    else this.#streams.add(stream);
+    if (from) void this.#catchUp(stream, from);
+    else this.#join(stream);
     if (isBack) this.#hasComeBack();
     this.start();
     return stream;
+  }
+
+  /** So much of what was sent to it, it has: for those who want to know where they are. */
+  acknowledge(bytes: number): void {
+    const frame = writtenFrame(bytes);
+    for (const stream of this.#streams) if (stream.position) stream.write(frame);
+  }
+
+  #join(stream: OutputStream): void {
+    if (this.#open === 0) stream.end();
+    else this.#streams.add(stream);
+  }
+
+  async #catchUp(stream: OutputStream, from: Position): Promise<void> {
+    const names = this.ends.outputs.map(({ name }) => name);
+    try {
+      await catchUp(stream, this.files, names, from, () => this.#join(stream));
+    } catch (error) {
+      this.log.warn({ container: this.id, error: messageOf(error) }, 'what it has written cannot be read');
+      stream.destroy();
+    }
   }
 
   /** @throws NO_TERMINAL */
@@ -120,7 +149,10 @@ export class Board {
     this.files.append(name, data);
     if (this.#streams.size === 0) return;
     const frame = outputFrame(name, data);
-    for (const stream of this.#streams) if (!stream.write(frame)) this.#full.add(stream);
+    for (const stream of this.#streams) {
+      if (stream.position) stream.position[name] = (stream.position[name] ?? 0) + data.length;
+      if (!stream.write(frame)) this.#full.add(stream);
+    }
     if (this.#full.size > 0 && !this.#ended) for (const { stream } of this.ends.outputs) stream.pause();
   }
 

@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import type { Position } from './process-io.js';
 
 /** What one reader may have unread; a chunk that comes then is still taken. */
 const MOST_UNREAD = 256 * 1024;
@@ -18,6 +19,11 @@ export interface OutputStreamOptions {
 export class OutputStream extends Readable {
   /** It was let go. */
   wasLate = false;
+  /** Up to where in the files of the sandbox it has been given what was written, if somebody asked. */
+  position: Position | undefined;
+  /** It reads what lies in the files: nobody waits for it. */
+  isBehind = false;
+  #roomy: () => void = () => {};
   #impatience: NodeJS.Timeout | undefined;
   #isFull = false;
 
@@ -25,6 +31,7 @@ export class OutputStream extends Readable {
     super({ highWaterMark: MOST_UNREAD });
     this.once('close', () => {
       clearTimeout(this.#impatience);
+      this.#roomy();
       options.drained(this);
       options.closed(this);
     });
@@ -34,7 +41,16 @@ export class OutputStream extends Readable {
     if (!this.#isFull) return;
     this.#isFull = false;
     clearTimeout(this.#impatience);
+    this.#roomy();
     this.options.drained(this);
+  }
+
+  /** Resolves once it has room, or nobody reads it any more. */
+  async room(): Promise<void> {
+    if (!this.#isFull || this.destroyed) return;
+    await new Promise<void>((resolve) => {
+      this.#roomy = resolve;
+    });
   }
 
   /** False if it has enough for now. */
@@ -56,7 +72,7 @@ export class OutputStream extends Readable {
   #fill(): void {
     this.#isFull = true;
     const { patienceMs } = this.options;
-    if (patienceMs === undefined) return;
+    if (patienceMs === undefined || this.isBehind) return;
     this.#impatience = setTimeout(() => {
       this.wasLate = true;
       this.destroy();

@@ -25,6 +25,11 @@ export type Input = z.infer<typeof InputSchema>;
 
 export type OutputName = 'stdout' | 'stderr';
 
+/** Bytes of the files of a sandbox. */
+const position = z.number().int().nonnegative();
+export const PositionSchema = z.object({ stdout: position.optional(), stderr: position.optional() });
+export type Position = Partial<Record<OutputName, number>>;
+
 const TYPES: Readonly<Record<OutputName, string>> = { stdout: 'STDOUT', stderr: 'STDERR' };
 
 export const outputFrame = (name: OutputName, data: Buffer): Buffer =>
@@ -35,3 +40,11 @@ export const heartbeatFrame = (intervalMs: number): Buffer =>
     type: 'CONTROL',
     control: { type: 'HEARTBEAT', heartbeat: { interval: nanoseconds(intervalMs) } },
   });
+
+/** Where in its files what follows begins, for who asked from where on. */
+export const positionFrame = (position: Position): Buffer =>
+  frame({ type: 'CONTROL', control: { type: 'POSITION', position } });
+
+/** So much of the input of whoever sends it is with the container. */
+export const writtenFrame = (bytes: number): Buffer =>
+  frame({ type: 'CONTROL', control: { type: 'INPUT_WRITTEN', input_written: { bytes } } });

@@ -4,7 +4,7 @@ import type { Handover } from './handover.js';
 import type { Message } from './successor.js';
 
 /** @param continued  what the successor is asked for the rest of it */
-export function relayed(source: Readable, handover: Handover, continued: Message): Readable {
+export function relayed(source: Readable, handover: Handover, continued: () => Message): Readable {
   const relay = new PassThrough();
   let current = source;
   let isMoved = false;
@@ -19,9 +19,10 @@ export function relayed(source: Readable, handover: Handover, continued: Message
     // What it has in hand by now belongs to the client.
     for (let rest = source.read(); rest !== null; rest = source.read()) relay.write(rest);
     source.destroy();
+    const message = continued();
     try {
       const successor = await handover.successor();
-      const rest = await successor?.stream(continued);
+      const rest = await successor?.stream(message);
       // What it was of may have ended meanwhile.
       if (rest?.statusCode === 200 && !relay.destroyed) follow(rest);
       else {
