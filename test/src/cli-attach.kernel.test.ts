@@ -1,7 +1,7 @@
 /** `caisson exec` and `caisson attach`: a user, at a terminal and without, and containers of a real agent. */
 import { spawn, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { busyboxRootfs, needs, SLOWNESS, withCensus } from '@caisson/linux/testing';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -393,9 +393,10 @@ needs(describe, { root: true, busybox: true, programs: ['script', 'stty'] })('a 
         const session = folder.start(['exec', 'web', ...script('echo ready; sleep 1000')]);
         await session.says(/ready/);
         await agent.stop('SIGKILL');
-        expect((await before.ended).status).toBe(125);
         expect((await session.ended).status).toBe(125);
         await agent.start();
+        before.child.kill('SIGKILL');
+        await before.ended;
         expect([await pidOf('echo'), await pidOf('shell')]).toEqual(pids);
         // A DEBUG container is its client's, who cannot come back.
         await until(async () => (await nested('web')).length === 0);
@@ -408,6 +409,121 @@ needs(describe, { root: true, busybox: true, programs: ['script', 'stty'] })('a 
         after.child.stdin!.end();
         expect((await after.ended).status).toBe(9);
         expect(output('echo')).toBe('got one\ngot two\n');
+      });
+
+      describe('who is attached', () => {
+        /** Counts, in an own process, and says what it reads. */
+        const COUNTS = script(
+          '(i=0; while [ $i -lt 2000 ]; do i=$((i+1)); echo $i; usleep 1000; done) & ' +
+            'while read line; do echo "<$line>" >&2; done; wait; exit 9',
+        );
+
+        it('goes on with the next agent, and the one after it: nothing is missing, nothing comes twice', async () => {
+          await launch('counts', COUNTS, '-i');
+          const attached = folder.start(['attach', 'counts']);
+          await attached.says(/^\d+\n/);
+          for (const word of ['one', 'two']) {
+            await agent.stop('SIGKILL');
+            await attached.says(/broke off/);
+            await agent.start();
+            await attached.says(/attached again after/);
+            type(attached, `${word}\n`);
+            await attached.says(new RegExp(`<${word}>`));
+          }
+          attached.child.stdin!.end();
+          const { stdout, stderr, status } = await attached.ended;
+          expect(status).toBe(9);
+          // Of all that the agents have read, from when he attached on: a killed one may have had a line in its hands.
+          expect(output('counts').endsWith(stdout)).toBe(true);
+          expect(stdout.split('\n').length).toBeGreaterThan(1000);
+          expect(stderr.match(/<\w+>/g)).toEqual(['<one>', '<two>']);
+        }, 30_000);
+
+        it('at a terminal: the keys that leave do so meanwhile too, and it is as it was', async () => {
+          await launch('shell', ['sh', '-i'], '-t', '--env', 'PS1=$ ');
+          const same = 'test "$before" = "$(stty -g)" && echo same';
+          const user = atTerminal(
+            folder,
+            `before=$(stty -g); ${command('attach', 'shell')}; echo left $?; ${command('attach', 'shell')}; echo ended $?; ${same}`,
+          );
+          type(user, 'echo $((6 * 7))\n');
+          await user.says(/42/);
+          await agent.stop('SIGKILL');
+          await user.says(/ctrl-p,ctrl-q leaves/);
+          type(user, 'lost\x10\x11');
+          await user.says(/left 0/);
+          await user.says(/no agent answers|ended 125/);
+          await agent.start();
+          const again = atTerminal(folder, command('attach', 'shell'));
+          type(again, 'echo $((7 * 7))\n');
+          await again.says(/49/);
+          await agent.stop(); // an ordinary end is no other
+          await again.says(/broke off|no agent answers/);
+          await agent.start();
+          await again.says(/attached again/);
+          type(again, 'stty size; exit 4\n');
+          expect(await again.ended).toMatchObject({
+            stdout: expect.stringMatching(/attached again[\s\S]*33 101/),
+            status: 4,
+          });
+          expect((await user.ended).stdout).toMatch(/same\r\n$/);
+        }, 30_000);
+
+        it('is given the rest, and told how it ended, if that was while there was no agent', async () => {
+          const text = 'read x; echo begins; usleep 200000; head -c 300000 /dev/zero; usleep 200000; exit 6';
+          await launch('ends', script(text), '-i');
+          const attached = folder.start(['attach', 'ends']);
+          type(attached, '\n');
+          await attached.says(/begins/);
+          attached.child.kill('SIGSTOP');
+          // More than lies in the socket: the rest of it is in the file alone.
+          await until(() => output('ends').length === 300_007);
+          const pid = await pidOf('ends');
+          await agent.stop('SIGKILL');
+          await until(() => !existsSync(`/proc/${pid}`));
+          await agent.start();
+          attached.child.kill('SIGCONT');
+          const { status, stdout, stderr } = await attached.ended;
+          expect(status).toBe(6);
+          expect(stdout).toHaveLength(300_007);
+          expect(stderr).toContain('the container has ended meanwhile');
+        });
+
+        it('does not go on where nobody knows what became of his input', async () => {
+          await launch('deaf', script('read x; head -c 1000000 >/dev/null; echo read; sleep 1000'), '-i');
+          const attached = folder.start(['attach', 'deaf']);
+          const stdin = attached.child.stdin!.on('error', () => {});
+          type(attached, '\n');
+          for (let n = 0; n < 100; n += 1) stdin.write(Buffer.alloc(80_000, 'x'));
+          await attached.says(/read/);
+          // All the way to the container is full.
+          let before: number;
+          do {
+            before = stdin.writableLength;
+            await turn();
+          } while (stdin.writableLength !== before);
+          await agent.stop('SIGKILL');
+          expect(await attached.ended).toMatchObject({
+            status: 125,
+            stderr: expect.stringMatching(/broke off while \d+ bytes of input were on their way/),
+          });
+          await agent.start();
+        });
+
+        it('waits for as long as he has said', async () => {
+          await launch('counts', COUNTS, '-i');
+          for (const [time, said] of [
+            ['0secs', 'broke off'],
+            ['300ms', 'no agent took it up again within 300ms'],
+          ] as const) {
+            const attached = folder.start(['attach', '--no-stdin', '--reattach-within', time, 'counts']);
+            await attached.says(/\d\n/);
+            await agent.stop('SIGKILL');
+            const { status, stderr } = await attached.ended;
+            expect([status, stderr]).toEqual([125, expect.stringContaining(said)]);
+            await agent.start();
+          }
+        });
       });
 
       it('holds what was written while there was no agent', async () => {

@@ -27,6 +27,11 @@ export class AgentClient {
     this.#headers = token === undefined ? {} : { Authorization: `Bearer ${token}` };
   }
 
+  /** Its address, for people. */
+  get shown(): string {
+    return this.address.shown;
+  }
+
   /** The member of the answer that bears the call's name; undefined for an empty one. */
   async call<Result = undefined>(type: string, input: object = {}): Promise<Result> {
     const response = await this.#send(type, input, JSON_TYPE);

@@ -37,7 +37,7 @@ export async function exec(
     client.call('KILL_NESTED_CONTAINER', input).catch(() => {}); // it has just ended
   });
   try {
-    const outcome = await connection.show(output);
+    const outcome = await connection.show(output).finally(() => connection.close());
     if (outcome !== 'over') return statusOfSignal('SIGPIPE');
     const status = await wait(client, session, {});
     await client.call('REMOVE_NESTED_CONTAINER', { container_id }).catch(() => {}); // gone with its parent

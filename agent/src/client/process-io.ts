@@ -15,6 +15,24 @@ export function outputOf({ data }: Body): OutputPiece | undefined {
   return { isError: type === 'STDERR', data: Buffer.from(text, 'base64') };
 }
 
+/** By the files of the sandbox; bytes. */
+export type Position = Partial<Record<'stdout' | 'stderr', number>>;
+
+/** Where what follows begins, if the record says that. */
+export const positionOf = (record: Body): Position | undefined =>
+  controlOf(record, 'POSITION')?.position as Position | undefined;
+
+/** How much more of our input the container has. */
+export function writtenOf(record: Body): number {
+  const { bytes } = (controlOf(record, 'INPUT_WRITTEN')?.input_written ?? {}) as { bytes?: number };
+  return bytes ?? 0;
+}
+
+function controlOf({ control }: Body, type: string): Body | undefined {
+  const body = (control ?? {}) as Body;
+  return body.type === type ? body : undefined;
+}
+
 export const inputOf = (container_id: WireId): Body => ({ type: 'CONTAINER_ID', container_id });
 
 /** An empty one is the end. */

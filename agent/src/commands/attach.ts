@@ -47,7 +47,11 @@ function defineAttach(caisson: Command, done: Done): void {
       'connect to the terminal or the pipes of a container (launch --terminal, --interactive); it goes on when you leave',
     )
     .option('--no-stdin', 'only look: somebody else may write')
-    .option('--detach-keys <keys>', 'leave a terminal with these (default: ctrl-p,ctrl-q)');
+    .option('--detach-keys <keys>', 'leave a terminal with these (default: ctrl-p,ctrl-q)')
+    .option(
+      '--reattach-within <time>',
+      'when the agent ends, attach again if there is one within this time; 0secs: end at once (default: 1mins)',
+    );
   defineAgentFlags(attach).action(async (id: string, flags) => {
     const client = await connect(flags);
     const { attach: run } = await import('../client/attach.js');
