@@ -1,8 +1,7 @@
-import { closeSync, writeSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import type { Cgroups } from '@caisson/linux/cgroups';
-import type { SlotValues } from '@caisson/linux/exec-stage';
 import { decodeWaitStatus, type ProcessIdentity, type Reaper } from '@caisson/linux/process';
-import { cpuAffinity, pidfdSendSignal } from '@caisson/linux/syscalls';
+import { pidfdSendSignal } from '@caisson/linux/syscalls';
 import {
   type ContainerPipes,
   type ContainerProcess,
@@ -13,14 +12,11 @@ import {
 import { oldestChild, youngestChild } from './children.js';
 import { endContainer } from './end-container.js';
 import { errors } from './errors.js';
+import { closeGate, type Gate, nextMessage, openGate } from './gate.js';
 import { launchError } from './launch-error.js';
-import type { LaunchTable } from './launch-table.js';
 import type { PipeEnds } from './pipes.js';
-import type { ReportMessage, ReportReader } from './report-reader.js';
 import { runsCommand } from './runs-command.js';
-import type { SharedProcessor } from './shared-processor.js';
 import type { RecordedEnd } from './status-file.js';
-import { GATE_BYTE } from './steps/wait-at-gate.js';
 import { closePair, type SupervisedPair, supervisorEnd } from './supervised.js';
 import type { TrackingGroup } from './tracking-group.js';
 
@@ -38,20 +34,6 @@ export interface LinuxLauncherState extends LauncherState {
   readonly terminal?: number | undefined;
   /** The same for its pipes. */
   readonly pipes?: PipeEnds | undefined;
-}
-
-/** The gate of a process that waits there, and how to read what it says. */
-export interface Gate {
-  /** One byte opens it, closing it ends the process. */
-  readonly writeEnd: number;
-  readonly report: ReportReader;
-  readonly table: LaunchTable;
-  readonly values: SlotValues;
-  readonly patienceMs: () => number;
-  readonly processor?: SharedProcessor | undefined;
-  readonly onExecuted: () => void;
-  /** Lets it into the pid namespace of another container; gives what tells that it is no mightier there than its command. */
-  readonly enter?: (() => Promise<() => void>) | undefined;
 }
 
 export interface LinuxProcessParts {
@@ -134,8 +116,7 @@ export class LinuxProcess implements ContainerProcess {
       gate.onExecuted();
     } finally {
       left?.();
-      closeSync(gate.writeEnd);
-      gate.report.close();
+      closeGate(gate);
     }
   }
 
@@ -194,7 +175,7 @@ export class LinuxProcess implements ContainerProcess {
   async #executed(gate: Gate): Promise<void> {
     const { table, values } = gate;
     for (;;) {
-      const message = await this.#nextMessage(gate);
+      const message = await nextMessage(gate, this.#firstProcessEnded);
       if (message.kind === 'failure') throw launchError(this.parts.id, table, values, message.record);
       if (message.kind === 'end') break;
     }
@@ -213,15 +194,6 @@ export class LinuxProcess implements ContainerProcess {
     );
   }
 
-  /** Whoever may trace a process that joins his pid namespace can keep its report open for ever: its end will do too. */
-  #nextMessage({ report, patienceMs, processor }: Gate): ReportMessage | Promise<ReportMessage> {
-    const next = () => report.next(patienceMs());
-    const coming = processor ? processor.run(next) : next();
-    if (!(coming instanceof Promise)) return coming;
-    const end = this.#firstProcessEnded.then(() => report.now() ?? ({ kind: 'end' } as const));
-    return Promise.race([coming, end]);
-  }
-
   /** The process in the pid namespace that was joined: from here on it is the container. */
   #followInside(): void {
     const { pair, state } = this.parts;
@@ -235,9 +207,7 @@ export class LinuxProcess implements ContainerProcess {
   #shutGate(): void {
     const gate = this.#gate;
     this.#gate = undefined;
-    if (!gate) return;
-    closeSync(gate.writeEnd);
-    gate.report.close();
+    if (gate) closeGate(gate);
   }
 
   /**
@@ -263,23 +233,5 @@ export class LinuxProcess implements ContainerProcess {
     const end = await this.#firstProcessEnded;
     this.#unsupervised = end?.supervised !== true;
     this.#settle(end?.status);
-  }
-}
-
-function openGate(gate: Gate, pid: number): void {
-  try {
-    writeSync(gate.writeEnd, Buffer.of(isMoved(gate, pid) ? GATE_BYTE.keepAffinity : GATE_BYTE.open));
-  } catch (error) {
-    // The process has died at the gate: its report, or its end, says why.
-    if ((error as NodeJS.ErrnoException).code !== 'EPIPE') throw error;
-  }
-}
-
-/** An isolator has chosen processors for it, or a cpuset that it was put into has. */
-function isMoved({ values, processor }: Gate, pid: number): boolean {
-  try {
-    return !cpuAffinity(pid).equals(processor?.mask ?? (values.affinity as Buffer));
-  } catch {
-    return false; // it has ended: its report says why
   }
 }
