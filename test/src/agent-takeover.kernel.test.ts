@@ -84,6 +84,19 @@ function subscribe(): Conversation {
   return conversation;
 }
 
+function attachTo(id: string, more: object = {}): Conversation {
+  const conversation = converse('ATTACH_CONTAINER_OUTPUT', false);
+  conversation.send({ container_id: wire(id), ...more });
+  conversation.end();
+  return conversation;
+}
+
+/** Of one who counts. */
+function expectNoGap(output: string): void {
+  const numbers = (output.match(/^\d+$/gm) ?? []).map(Number);
+  expect(numbers).toEqual(numbers.map((_, index) => (numbers[0] ?? 0) + index));
+}
+
 /** What records of ProcessIO say. */
 const outputIn = (records: string): string =>
   [...records.matchAll(/"data":"([^"]*)"/g)]
@@ -184,12 +197,8 @@ describe('caisson agent --takeover', () => {
       '(n=0; while :; do n=$((n+1)); echo $n; sleep 0.01; done) & while read -r line; do echo "<$line>"; done; wait';
     const config = { argv: ['sh', '-c', script], stdio: 'pipes' };
     expect(await call('LAUNCH_CONTAINER', 'cat', { config })).toMatchObject({ status: 200 });
-    const output = converse('ATTACH_CONTAINER_OUTPUT', false);
-    output.send({ container_id });
-    output.end();
-    const positioned = converse('ATTACH_CONTAINER_OUTPUT', false);
-    positioned.send({ container_id, from: { stdout: 0 } });
-    positioned.end();
+    const output = attachTo('cat');
+    const positioned = attachTo('cat', { from: { stdout: 0 } });
     const input = converse('ATTACH_CONTAINER_INPUT', true);
     input.send({ type: 'CONTAINER_ID', container_id });
     const type = (text: string) => {
@@ -210,12 +219,11 @@ describe('caisson agent --takeover', () => {
       expect(seen()).toContain(`<${word}>`);
       expect(before.child.exitCode).toBe(null); // it stays for them
     }
-    const numbers = (seen().match(/^\d+$/gm) ?? []).map(Number);
-    expect(numbers).toEqual(numbers.map((_, index) => (numbers[0] ?? 0) + index));
+    expectNoGap(seen());
     const all = () => outputIn(positioned.received);
     await until(() => all().includes('<after second>'), all);
-    const fromTheFirst = (all().match(/^\d+$/gm) ?? []).map(Number);
-    expect(fromTheFirst).toEqual(fromTheFirst.map((_, index) => index + 1));
+    expectNoGap(all());
+    expect(all()).toMatch(/^1\n/);
     input.end();
     expect(await input.ended).toBe(200);
     await call('KILL_CONTAINER', 'cat');
@@ -235,10 +243,15 @@ describe('caisson agent --takeover', () => {
     expect(agent.isRunning).toBe(true);
   });
 
-  test('a successor that is killed on its way: the containers are taken back, or it has them', async () => {
+  test('a successor that is killed on its way: the containers are taken back, or it has them; who is attached misses nothing', async () => {
     await agent.start();
     await launch('web', 'exec sleep 1000');
+    const script = 'n=0; while :; do n=$((n+1)); echo $n; sleep 0.01; done';
+    const config = { argv: ['sh', '-c', script], stdio: 'pipes' };
+    expect(await call('LAUNCH_CONTAINER', 'counts', { config })).toMatchObject({ status: 200 });
     const before = await processes();
+    const attach = () => [attachTo('counts'), attachTo('counts', { from: { stdout: 0 } })];
+    let attached = attach();
     const random = new Random(2);
     for (let n = 0; n < 8; n += 1) {
       const next: Running = folder.start(['agent', '--takeover']);
@@ -250,8 +263,15 @@ describe('caisson agent --takeover', () => {
       if (stderr.includes('"msg":"serving"')) {
         await agent.running.ended;
         await agent.start();
+        attached = attach();
       }
       expect(await processes()).toEqual(before);
+      for (const output of attached) {
+        const seen = () => outputIn(output.received);
+        const { length } = seen();
+        await until(() => seen().length > length, seen);
+        expectNoGap(seen());
+      }
     }
     // What the last one had begun to write is collected by whoever starts next.
     await agent.stop();

@@ -108,7 +108,7 @@ export class Agent implements AgentContext {
         await this.#fallSilent();
       },
       letGo: () => this.#letGo(),
-      takeBack: () => this.#takeBack(),
+      takeBack: () => this.#takeBack(attached),
     });
     this.log.info({}, 'the containers are let go, to another agent');
     return attached;
@@ -228,10 +228,10 @@ export class Agent implements AgentContext {
     await this.#containers?.close();
   }
 
-  async #takeBack(): Promise<void> {
+  async #takeBack(attached: Attached): Promise<void> {
     this.log.warn({}, 'the agent that was to take over is gone; the containers are taken back');
     try {
-      await this.#recover(this.#containers!.configuration);
+      await this.#recover(this.#containers!.configuration, async () => attached);
       await this.#listenRemotely();
       this.#serve();
     } catch (error) {

@@ -4,7 +4,7 @@ import type { Readable } from 'node:stream';
 import type { z } from '@caisson/plugin-sdk';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { frame } from '../../record-io.js';
-import { type Answer, type Call, isStream, memberOf } from '../calls/call.js';
+import { type Answer, type Call, type Caller, isStream, memberOf, type StreamAnswer } from '../calls/call.js';
 import { callByType, NOT_IMPLEMENTED } from '../calls/index.js';
 import { HAND_OVER } from '../calls/operator.js';
 import type { AgentContext, ReadyContext } from '../context.js';
@@ -27,7 +27,7 @@ import { asApiError, errorBody } from '../http/status.js';
 import type { Lasting, Answer as Reply } from '../takeover/handover.js';
 import { relayed } from '../takeover/relay.js';
 import { SharedRecords } from '../takeover/shared-records.js';
-import type { Message as CallMessage } from '../takeover/successor.js';
+import type { Message as CallMessage, Successor } from '../takeover/successor.js';
 
 export const operatorApi: Route = {
   method: 'POST',
@@ -135,9 +135,12 @@ async function answer(
   const gone = new AbortController();
   reply.raw.once('close', () => gone.abort());
   try {
-    const result = await call.handle(input, context, { signal: gone.signal, records });
+    const caller = { signal: gone.signal, records };
+    const result = await call.handle(input, context, caller);
     if (!isStream(result)) return () => messageReply(call, result, reply);
-    return () => streamReply(call, { continued: () => input, ...result }, reply, context, accepted);
+    if (call.endsWithAgent) return () => streamReply(result.stream, reply, accepted);
+    const rest = restOf(call, input, result, context, caller);
+    return () => streamReply(relayed(result.stream, context.handover, rest), reply, accepted);
   } catch (error) {
     const status = call.statusOf?.(error);
     if (status === undefined) throw error;
@@ -145,15 +148,26 @@ async function answer(
   }
 }
 
-function streamReply(
-  call: Call,
-  { stream, continued }: { readonly stream: Readable; readonly continued: () => unknown },
-  reply: FastifyReply,
-  { handover }: AgentContext,
-  accepted: Accepted,
-): FastifyReply {
+/** Of a stream that was cut short by a takeover: the successor's, or our own if there is none. */
+function restOf(call: Call, input: unknown, answered: StreamAnswer, context: ReadyContext, caller: Caller) {
+  let cut = answered;
+  return async (successor: Successor | undefined): Promise<Readable | undefined> => {
+    const continued = cut.continued?.() ?? input;
+    if (successor) return successor.stream(messageOfCall(call, continued));
+    try {
+      const again = await call.handle(continued, context, caller);
+      if (!isStream(again)) return undefined;
+      cut = again;
+      return again.stream;
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+function streamReply(stream: Readable, reply: FastifyReply, accepted: Accepted): FastifyReply {
   reply.headers(headersOfStream(accepted));
-  reply.send(call.endsWithAgent ? stream : relayed(stream, handover, () => messageOfCall(call, continued())));
+  reply.send(stream);
   // They would wait for the first record, and who attaches for them.
   reply.raw.flushHeaders();
   return reply;

@@ -1,46 +1,51 @@
-/** A stream to a client that goes on when another agent has taken over. */
+/** A stream to a client that goes on when another agent has taken over, and when the containers were taken back. */
 import { PassThrough, type Readable } from 'node:stream';
 import type { Handover } from './handover.js';
-import type { Message } from './successor.js';
+import type { Successor } from './successor.js';
 
-/** @param continued  what the successor is asked for the rest of it */
-export function relayed(source: Readable, handover: Handover, continued: () => Message): Readable {
+/** @param rest  of the successor, or of this agent again; undefined: there is none, what it was of has ended */
+export function relayed(
+  source: Readable,
+  handover: Handover,
+  rest: (successor: Successor | undefined) => Promise<Readable | undefined>,
+): Readable {
   const relay = new PassThrough();
-  let current = source;
-  let isMoved = false;
+  let current: Readable | undefined;
   const follow = (next: Readable): void => {
     current = next;
     next.pipe(relay);
     next.once('error', () => relay.destroy());
+    // Without its end: the client lags behind, or the agent stops.
+    next.once('close', () => {
+      if (current === next && !next.readableEnded) relay.destroy();
+    });
   };
   const stop = handover.onMoved(async () => {
-    isMoved = true;
-    source.unpipe(relay);
-    // What it has in hand by now belongs to the client.
-    for (let rest = source.read(); rest !== null; rest = source.read()) relay.write(rest);
-    source.destroy();
-    const message = continued();
+    const left = current;
+    current = undefined;
+    if (left) leave(left, relay);
     try {
-      const successor = await handover.successor();
-      const rest = await successor?.stream(message);
-      // What it was of may have ended meanwhile.
-      if (rest?.statusCode === 200 && !relay.destroyed) follow(rest);
+      const next = await rest(await handover.successor());
+      if (next && !relay.destroyed) follow(next);
       else {
-        rest?.destroy();
+        next?.destroy();
         relay.end();
       }
     } catch {
       relay.destroy();
     }
   });
-  source.once('close', () => {
-    // Without its end: the client lags behind, or the agent stops.
-    if (!isMoved && !source.readableEnded) relay.destroy();
-  });
   relay.once('close', () => {
     stop();
-    current.destroy();
+    current?.destroy();
   });
   follow(source);
   return relay;
+}
+
+/** What it has in hand by now belongs to the client. */
+function leave(source: Readable, relay: PassThrough): void {
+  source.unpipe(relay);
+  for (let piece = source.read(); piece !== null; piece = source.read()) relay.write(piece);
+  source.destroy();
 }

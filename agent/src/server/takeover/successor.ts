@@ -46,11 +46,14 @@ export class Successor {
     });
   }
 
-  /** The records of a call that streams. */
-  stream(message: Message): Promise<IncomingMessage> {
+  /** The records of a call that streams; undefined: what it is of has ended. */
+  async stream(message: Message): Promise<IncomingMessage | undefined> {
     const headers = { 'content-type': JSON_TYPE, accept: RECORDIO, 'message-accept': JSON_TYPE };
     const body = Buffer.from(JSON.stringify(message));
-    return this.send({ method: 'POST', path: '/api/v1', headers, body });
+    const response = await this.send({ method: 'POST', path: '/api/v1', headers, body });
+    if (response.statusCode === 200) return response;
+    response.destroy();
+    return undefined;
   }
 }
 
