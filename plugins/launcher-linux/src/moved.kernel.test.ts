@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { type Cgroup, type Hierarchy, markCgroup, removeAll } from '@caisson/linux/cgroups';
+import { type Cgroup, ContainerCgroups, type Hierarchy, markCgroup, removeAll } from '@caisson/linux/cgroups';
 import { readStat } from '@caisson/linux/proc';
+import { needs } from '@caisson/linux/testing';
 import type { Container } from '@caisson/plugin-sdk';
-import { afterEach, describe, expect } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import { startAgent } from './testing/agent.js';
 import { kernelTest, type Launched, useLaunchKit } from './testing/launch-kit.js';
 import { hostPlan } from './testing/standard-plan.js';
@@ -24,6 +25,14 @@ function groupOf({ id }: Container, owner: string): Cgroup {
   markCgroup(group(`${ROOT}/${id}`), owner);
   return leaf;
 }
+
+/** Of whatever isolator: they all enter cgroups in the same way. */
+const controllerOfVersionTwo = (): string | undefined =>
+  process.getuid?.() === 0 ? kit.cgroups.unified()?.controllers[0] : undefined;
+const versionTwoTest = needs(test, {
+  root: true,
+  host: () => (controllerOfVersionTwo() ? undefined : 'cgroup version 2 has no controller here'),
+});
 
 async function daemonOf(launched: Launched): Promise<number> {
   const pid = Number(/daemon (\d+)/.exec(await launched.output(/daemon \d+\n/))?.[1]);
@@ -53,6 +62,24 @@ describe('a container without a pid namespace that an isolator has moved', () =>
       const daemon = await daemonOf(launched);
       expect(await launched.process.exited).toBe(7 << 8);
       expect(lives(daemon)).toBe(false);
+    });
+
+    versionTwoTest('which the isolators of Caisson make', async () => {
+      const controller = controllerOfVersionTwo() as string;
+      const before = group('').read('cgroup.subtree_control').split(' ');
+      const settings = { controllers: [controller], root: ROOT, hierarchy: '/sys/fs/cgroup' } as const;
+      const more = { delegate: true, destroyTimeout: 5000 };
+      const groups = new ContainerCgroups(kit.cgroups, new Map<string, unknown>(), { ...settings, ...more });
+      const container = kit.container();
+      groups.create(container);
+      const launched = await kit.fork(plan(LEAVES_A_DAEMON), undefined, container);
+      await groups.enter(container, launched.process.pid);
+      await launched.release();
+      const daemon = await daemonOf(launched);
+      await launched.process.exited;
+      expect(lives(daemon)).toBe(false);
+      await groups.remove(container);
+      if (!before.includes(controller)) group('').write('cgroup.subtree_control', `-${controller}`);
     });
 
     kernelTest('destroy ends all of it, and nobody beside it', async () => {
