@@ -7,12 +7,13 @@ import {
   RECORD_BYTES,
   type ResultReference,
 } from '@caisson/linux/exec-stage';
-import { CLONE, PR } from '@caisson/linux/syscalls';
+import { AT_FDCWD, CLONE, MOVE_MOUNT, MS, PR, UMOUNT } from '@caisson/linux/syscalls';
 import { DESCRIPTOR } from './launch-table.js';
+import { createFilesystem, EMPTY_DIRECTORY } from './steps/create-filesystems.js';
 import { waitForEnd } from './steps/supervise.js';
 
-/** The table of a launch is put so many records behind the beginning of the fork server's own. */
-export const LAUNCH_BEHIND = 64;
+/** The table of a launch is put so many records behind the beginning of the fork server's own, which has to end before that. */
+export const LAUNCH_BEHIND = 96;
 /** The largest table, with data and arguments, that a waiting process takes. */
 export const MOST_LAUNCH_BYTES = 192 * 1024;
 /** What comes first, of a table and of what fills its slots: the number of bytes that follow, twice. */
@@ -25,6 +26,8 @@ export const REQUEST_BYTES = 8;
  * 1 and 2. The launch itself will come through `socket`.
  */
 export const GIVEN = { gate: DESCRIPTOR.gate, report: DESCRIPTOR.report, status: 5, socket: 6 } as const;
+/** The mount namespace of the host, for those that go back to it. Behind the numbers where the descriptors of a request arrive. */
+export const HOST_MOUNTS = 7;
 /** Set in a pid that the report tells: it is the supervisor's. Pids have 22 bits. */
 export const SUPERVISOR_BIT = 2 ** 32;
 
@@ -34,7 +37,6 @@ const MSG_WAITALL = 0x100;
 const IOVEC_BYTES = 16;
 const MSGHDR_BYTES = 56;
 const CMSG_HEADER_BYTES = 16;
-const LAST_DESCRIPTOR = 0xffff_ffff;
 
 /**
  * The fork server: waits for requests on its socket and clones a supervisor for each, as a child of the agent. The supervisor
@@ -42,23 +44,28 @@ const LAST_DESCRIPTOR = 0xffff_ffff;
  * of a launch is ever in the fork server's own memory. End of file, when the agent has died or ended it, ends each of them.
  */
 export function forkServerImage(): Buffer {
-  program ??= new Program(forkServerTable(), {
-    memory: LAUNCH_BEHIND * RECORD_BYTES + MOST_LAUNCH_BYTES + 4096,
-  });
+  program ??= assemble();
   return program.fill();
 }
 let program: Program | undefined;
+
+function assemble(): Program {
+  const own = LAUNCH_BEHIND * RECORD_BYTES;
+  const assembled = new Program(forkServerTable(), { memory: own + MOST_LAUNCH_BYTES + 4096 });
+  if (assembled.template.length > addressBehind(LAUNCH_BEHIND) - addressBehind(0))
+    throw new Error(`the fork server has ${assembled.template.length} bytes: more than ${own}`);
+  return assembled;
+}
 
 /** Its table, for what fails before there is a first process. */
 export function forkServerTable(): CallTable {
   const table = new CallTable();
   const [serve, tell, supervise] = [new Label('serve'), new Label('tell'), new Label('supervise')];
   table.step('start-fork-server');
-  table.call('close', [DESCRIPTOR.image]);
+  table.call('close_range', [DESCRIPTOR.gate, HOST_MOUNTS - 1, 0]);
   // Nobody of another user may trace any of them or read its memory (prctl(2)); clones are born with it.
   table.call('prctl', [PR.PR_SET_DUMPABLE, 0, 0, 0, 0]);
-  // The agent's working directory would keep its filesystem busy.
-  table.call('chdir', [table.string('/')]);
+  letGoOfHost(table);
   table.step('fork-supervisor');
   table.place(serve);
   const flags = receiveRequest(table);
@@ -71,16 +78,36 @@ export function forkServerTable(): CallTable {
   table.step('supervise');
   table.place(supervise);
   table.call('write', [GIVEN.report, table.addressOf(container), PID_BYTES]);
-  for (const fd of [GIVEN.gate, GIVEN.report, GIVEN.socket]) table.call('close', [fd]);
+  for (const fd of [GIVEN.gate, GIVEN.report, GIVEN.socket, HOST_MOUNTS]) table.call('close', [fd]);
   waitForEnd(container, table, { hasDoor: false, statusFile: GIVEN.status });
   table.step('fork-supervisor');
   table.place(tell);
   // Not by the supervisor itself: the agent has to reap it, however early it dies.
   const told = table.compute(supervisor, { add: SUPERVISOR_BIT });
   table.call('write', [GIVEN.report, table.addressOf(told), PID_BYTES], { ignoreFailure: true });
-  table.call('close_range', [GIVEN.gate, LAST_DESCRIPTOR, 0]);
+  table.call('close_range', [GIVEN.gate, HOST_MOUNTS - 1, 0]);
   table.jump(serve);
   return table;
+}
+
+/**
+ * A mount namespace with an empty root and nothing else, which all that it clones begins with: taking the host's tree down, the
+ * kernel waits until no processor can still see it, and for each launch that would be the longest wait. The agent's working directory,
+ * too, would keep its filesystem busy.
+ *
+ * Source  pivot_root(2), "pivot_root(".", ".")"
+ */
+function letGoOfHost(table: CallTable): void {
+  const [empty, dot, root] = [table.string(''), table.string('.'), table.string('/')];
+  table.call('unshare', [CLONE.CLONE_NEWNS]);
+  table.call('mount', [table.string('none'), root, 0, MS.MS_PRIVATE | MS.MS_REC, 0]);
+  const tree = createFilesystem(table, EMPTY_DIRECTORY);
+  table.call('move_mount', [tree, empty, AT_FDCWD, root, MOVE_MOUNT.F_EMPTY_PATH]);
+  table.call('fchdir', [tree]);
+  table.call('pivot_root', [dot, dot]);
+  table.call('umount2', [dot, UMOUNT.MNT_DETACH]);
+  table.call('chdir', [root]);
+  table.call('close_range', [DESCRIPTOR.gate, HOST_MOUNTS - 1, 0]);
 }
 
 function receiveRequest(table: CallTable): DataPointer {

@@ -13,7 +13,7 @@ import {
 } from '@caisson/linux/syscalls';
 import { awaitChild, pidfdOfChild } from './children.js';
 import { openPipes, openStatus } from './descriptors.js';
-import { forkServerImage, REQUEST_BYTES } from './fork-server-image.js';
+import { forkServerImage, HOST_MOUNTS, REQUEST_BYTES } from './fork-server-image.js';
 import { spawnImage } from './spawn-image.js';
 import { STATUS_BYTES } from './steps/supervise.js';
 import { WaitingPair } from './waiting-pair.js';
@@ -71,9 +71,11 @@ export class ForkServer {
   static start(runtimeDir: string, imageDirectory: string, reaper: Reaper): ForkServer {
     const { ours, theirs } = socketPair();
     let mounts: MountChanges | undefined;
+    let host: number | undefined;
     try {
       mounts = new MountChanges();
-      const placement = [0, 1, 2].map((to) => ({ from: theirs, to }));
+      host = openSync('/proc/self/ns/mnt', 'r');
+      const placement = [...[0, 1, 2].map((to) => ({ from: theirs, to })), { from: host, to: HOST_MOUNTS }];
       const pid = spawnImage(forkServerImage(), placement, imageDirectory);
       return new ForkServer(pid, pidfdOfChild(pid), ours, mounts, reaper, runtimeDir);
     } catch (error) {
@@ -82,6 +84,7 @@ export class ForkServer {
       throw error;
     } finally {
       closeSync(theirs);
+      if (host !== undefined) closeSync(host);
     }
   }
 

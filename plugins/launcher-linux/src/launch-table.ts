@@ -59,8 +59,6 @@ export class LaunchTable extends CallTable {
   assemblesAhead = false;
   /** It sees nothing of the host (step leave-host): what it shall have of that comes with the launch. */
   letsGoOfHost = false;
-  /** The empty filesystem that it sees instead: whatever else has to be empty is a copy of it. */
-  emptyRoot: ResultReference | undefined;
   /** Detached copies of the host's trees that came, by their names (host-trees.ts). */
   readonly given = new Map<string, ResultReference>();
   /** Mounts that have their place in such a tree. */

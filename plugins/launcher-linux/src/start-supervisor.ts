@@ -9,7 +9,7 @@ import type { LaunchKind } from './fork-server.js';
 import { copyHostTrees } from './host-trees.js';
 import { ReportReader } from './report-reader.js';
 import { spawnImage } from './spawn-image.js';
-import { cloneFlags } from './steps/clone-container.js';
+import { forkFlags } from './steps/clone-container.js';
 import { isPeer } from './steps/open-bind-sources.js';
 import type { TrackingGroup } from './tracking-group.js';
 import type { WaitingPair } from './waiting-pair.js';
@@ -72,7 +72,7 @@ export function forkSupervisor(
 
 export const kindOf = ({ program, table }: CompiledLaunch, plan: LaunchPlanData): LaunchKind => ({
   program,
-  flags: cloneFlags(plan),
+  flags: forkFlags(plan),
   holdsHost: !table.letsGoOfHost,
 });
 

@@ -21,6 +21,10 @@ export const CLONE_FLAGS: Readonly<Record<NamespaceKind, number>> = {
 export const cloneFlags = ({ namespaces }: Pick<LaunchPlanData, 'namespaces'>): number =>
   namespaces.create.reduce((bits, kind) => bits | CLONE_FLAGS[kind], NO_EXIT_SIGNAL);
 
+/** In the fork server, which has no mounts to copy: who wants the host's gets them in the step return-to-host. */
+export const forkFlags = (plan: Pick<LaunchPlanData, 'namespaces' | 'rootfs'>): number =>
+  plan.rootfs === undefined ? cloneFlags(plan) & ~CLONE.CLONE_NEWNS : cloneFlags(plan);
+
 /** Step clone-container: the first process of the container, in its new namespaces; the parent is the supervisor. */
 export const cloneContainer: LaunchStep = {
   name: 'clone-container',

@@ -1,4 +1,4 @@
-import { Label, type ResultReference } from '@caisson/linux/exec-stage';
+import { type CallTable, Label, type ResultReference } from '@caisson/linux/exec-stage';
 import { FSCONFIG } from '@caisson/linux/syscalls';
 import { type FilesystemMount, isBind, type LaunchPlanData } from '@caisson/plugin-sdk';
 import { isAtOrBelow } from '../held-mounts.js';
@@ -9,10 +9,10 @@ import { mountAttributeBits } from './open-bind-sources.js';
 
 const FS_CLOEXEC = 1;
 
-/** What nobody can put anything into. */
+/** What nobody can put anything into: its one inode is the directory itself. */
 export const EMPTY_DIRECTORY = {
   type: 'tmpfs',
-  options: { size: '0' },
+  options: { size: '0', nr_inodes: '1' },
   flags: ['ro', 'nosuid', 'nodev', 'noexec'],
 } as const;
 
@@ -72,7 +72,7 @@ function assemble(mount: FilesystemMount, tree: ResultReference, table: LaunchTa
 
 /** A detached mount of a new filesystem (fsopen(2), fsconfig(2), fsmount(2)). */
 export function createFilesystem(
-  table: LaunchTable,
+  table: CallTable,
   { type, source, options = {}, flags }: Pick<FilesystemMount, 'type' | 'source' | 'options' | 'flags'>,
 ): ResultReference {
   const context = table.call('fsopen', [table.string(type), FS_CLOEXEC]);

@@ -15,8 +15,8 @@ test('a launch with a root filesystem, in order', () => {
   expect(stepsOf(standardPlan('/', 'true'))).toEqual([
     'become-supervisor',
     'clone-container',
-    'adjust-oom-score',
     'detach-mounts',
+    'adjust-oom-score',
     'new-keyring',
     'drop-bounding',
     'enter-rootfs',
@@ -43,11 +43,10 @@ test('in a process of the fork server, all that is the same for each launch of i
     steps.slice(0, steps.indexOf('await-launch')),
     steps.slice(steps.indexOf('await-launch')),
   ];
-  expect(ahead.slice(0, 5)).toEqual([
-    'adjust-oom-score',
-    'detach-mounts',
+  expect(ahead.slice(0, 4)).toEqual([
     'leave-host',
     'create-filesystems',
+    'adjust-oom-score',
     'fill-filesystems',
   ]);
   expect(ahead.slice(-2)).toEqual(['new-keyring', 'drop-bounding']);

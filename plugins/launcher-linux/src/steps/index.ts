@@ -18,6 +18,7 @@ import { maskPaths, maskPathsAhead } from './mask-paths.js';
 import { mountFilesystems } from './mount-filesystems.js';
 import { openBindSources, openPeerSources } from './open-bind-sources.js';
 import { restoreAffinity } from './restore-affinity.js';
+import { returnToHost } from './return-to-host.js';
 import { runInit, startInit } from './run-init.js';
 import { newKeyring, setLimits } from './set-limits.js';
 import { supervise } from './supervise.js';
@@ -30,11 +31,12 @@ export const STEPS: readonly LaunchStep[] = [
   becomeSupervisor,
   cloneContainer,
   // the first process of the container: what is the same for each launch of its kind
-  adjustOomScore,
+  leaveHost,
+  returnToHost,
   openPeerSources,
   detachMounts,
-  leaveHost,
   createFilesystems,
+  adjustOomScore,
   fillFilesystems,
   maskPathsAhead,
   makeReadOnlyAhead,

@@ -1,5 +1,5 @@
 import { Label, type ResultReference } from '@caisson/linux/exec-stage';
-import { AT_EMPTY_PATH, OPEN_TREE } from '@caisson/linux/syscalls';
+import { AT_EMPTY_PATH, AT_FDCWD, OPEN_TREE } from '@caisson/linux/syscalls';
 import type { LaunchTable } from '../launch-table.js';
 import type { LaunchStep } from '../step.js';
 import { createFilesystem, EMPTY_DIRECTORY } from './create-filesystems.js';
@@ -71,9 +71,8 @@ function mask(path: string, nullDevice: ResultReference, table: LaunchTable): vo
   table.place(done);
 }
 
-/** A filesystem that exists already is quicker to mount once more, and to take down, than another one is. */
+/** Who has let go of the host has an empty root: one more copy of it is quicker to make, and to take down, than another filesystem. */
 function emptyDirectory(table: LaunchTable): ResultReference {
-  if (!table.emptyRoot) return createFilesystem(table, EMPTY_DIRECTORY);
-  const how = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH;
-  return table.call('open_tree', [table.emptyRoot, table.string(''), how]);
+  if (!table.letsGoOfHost) return createFilesystem(table, EMPTY_DIRECTORY);
+  return table.call('open_tree', [AT_FDCWD, table.string('/'), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC]);
 }
