@@ -139,6 +139,9 @@ describe('too few descriptors (EMFILE)', () => {
         unwatch: (fd: number) => kit.reaper.unwatch(fd),
       }) as Reaper;
 
+    /** Its socket, thrice, and the way back to the mounts of the host. */
+    const FORK_SERVERS_OWN = 4;
+
     /** Its supervisor has let go of all but its status file, the fork server of everything: both are told, and nobody has looked. */
     function prepared(): void {
       const before = new Set(childrenNow());
@@ -146,7 +149,8 @@ describe('too few descriptors (EMFILE)', () => {
       const descriptors = (pid: number) => readdirSync(`/proc/${pid}/fd`).length;
       for (;;) {
         const supervisor = childrenNow().find((pid) => !before.has(pid));
-        if (supervisor && descriptors(supervisor) === 1 && descriptors(forkServer.pid) === 3) return;
+        if (supervisor && descriptors(supervisor) === 1 && descriptors(forkServer.pid) === FORK_SERVERS_OWN)
+          return;
       }
     }
     const childrenNow = () =>
