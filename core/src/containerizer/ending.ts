@@ -135,6 +135,8 @@ async function endProcesses(container: ManagedContainer): Promise<number | undef
     await launcherStep(container, 'destroy', () => generation.launcher.forget?.(view));
     return undefined;
   }
+  // Nothing is left of it, and how it ended is on disk.
+  if (container.exit && running.endIsRecorded) return container.exit.status;
   await launcherStep(container, 'destroy', () => running.destroy());
   const ms = generation.timeouts.destroy;
   const exited = running.exited.catch(() => undefined);

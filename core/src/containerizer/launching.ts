@@ -66,8 +66,8 @@ async function runSteps(core: Core, container: ManagedContainer): Promise<void> 
 
 /** On disk before it is told. */
 function rememberLaunch(core: Core, container: ManagedContainer): void {
-  const { place, process } = container;
-  if (process?.endIsRecorded) markLaunched(place.runtimeDirectory);
+  const { place, process, exit } = container;
+  if (exit && process?.endIsRecorded) markLaunched(place.runtimeDirectory);
   else {
     const missing = recordLaunched(place.runtimeDirectory, container.record());
     if (missing)
@@ -192,6 +192,10 @@ async function fork(core: Core, container: ManagedContainer): Promise<void> {
   const endLate = (late: ContainerProcess) => endUnwanted(core, container, late);
   const started = await launcherStep(container, 'fork', () => generation.launcher.fork(view, plan!), endLate);
   container.process = started;
+  const exited = (status?: number) => {
+    container.exit = { status };
+  };
+  started.exited.then(exited, () => exited());
   container.launcherState = started.state;
   requireWanted(container);
 }

@@ -65,6 +65,8 @@ export class ManagedContainer {
   /** Of one that was recovered and whose process can't be reached. */
   recordedPid: number | undefined;
   process: ContainerProcess | undefined;
+  /** Once nothing of the process that this launch has started is left running. */
+  exit: { readonly status: number | undefined } | undefined;
   launcherState: LauncherState | undefined;
   /** Why its processes, of an earlier run, can't be reached: they may be alive, so nothing of it is undone. */
   unreachable: string | undefined;

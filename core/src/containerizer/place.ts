@@ -1,5 +1,4 @@
 import { chmodSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
 import { type ContainerId, nameOf, rootOf } from '@caisson/plugin-sdk';
 import { coreErrors } from '../errors.js';
 
@@ -22,11 +21,9 @@ export interface StateDirectories {
 export function placeOf(id: ContainerId, { workDir, runtimeDir }: StateDirectories, parent?: Place): Place {
   return {
     id,
-    sandbox: parent
-      ? join(parent.sandbox, 'containers', nameOf(id))
-      : join(workDir, 'containers', id, 'sandbox'),
-    runtimeDirectory: join(parent?.runtimeDirectory ?? runtimeDir, 'containers', nameOf(id)),
-    guard: join(workDir, 'containers', rootOf(id)),
+    sandbox: parent ? `${parent.sandbox}/containers/${nameOf(id)}` : `${workDir}/containers/${id}/sandbox`,
+    runtimeDirectory: `${parent?.runtimeDirectory ?? runtimeDir}/containers/${nameOf(id)}`,
+    guard: `${workDir}/containers/${rootOf(id)}`,
     isNested: parent !== undefined,
   };
 }

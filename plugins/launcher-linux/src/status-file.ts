@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { ENDED, STATUS_BYTES } from './steps/supervise.js';
 
 /** How a container ended, as its supervisor saw it. */
@@ -13,14 +13,19 @@ export interface RecordedEnd {
 
 /** What the supervisor wrote; undefined if it died before it could. */
 export function readStatusFile(path: string): RecordedEnd | undefined {
-  let content: Buffer;
+  let fd: number;
   try {
-    content = readFileSync(path);
+    fd = openSync(path, 'r');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw error;
   }
-  if (content.length !== STATUS_BYTES) return undefined;
+  const content = Buffer.alloc(STATUS_BYTES);
+  try {
+    if (readSync(fd, content) !== STATUS_BYTES) return undefined;
+  } finally {
+    closeSync(fd);
+  }
   const how = content.readUInt32LE(4);
   // Zero as the agent has made it: the supervisor has not written it yet.
   if (how !== ENDED.executed && how !== ENDED.beforeExec) return undefined;
