@@ -1,4 +1,4 @@
-import { type Dirent, readdirSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
+import { readdirSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { failpoint } from '@caisson/plugin-sdk/failpoint';
 import { isRecord } from '../checkpoints/record.js';
@@ -15,22 +15,29 @@ export async function removeFiles(place: Place, keepSandbox = false): Promise<vo
 
 /** What was set aside stays, for somebody to look at, and the directory with it. */
 function removeState(directory: string): void {
-  const entries = entriesOf(directory);
-  const others = entries.filter(({ name }) => !isSetAside(name) && !isRecord(name));
-  for (const entry of [...others, ...entries.filter(({ name }) => isRecord(name))]) {
-    const path = join(directory, entry.name);
-    if (entry.isDirectory()) rmSync(path, { recursive: true, force: true });
-    else unlinkSync(path);
-  }
-  if (!entries.some(({ name }) => isSetAside(name))) removeDirectory(directory);
+  const names = namesIn(directory);
+  const others = names.filter((name) => !isSetAside(name) && !isRecord(name));
+  for (const name of [...others, ...names.filter(isRecord)]) removeEntry(join(directory, name));
+  if (!names.some(isSetAside)) removeDirectory(directory);
 }
 
-function entriesOf(directory: string): Dirent[] {
+function namesIn(directory: string): string[] {
   try {
-    return readdirSync(directory, { withFileTypes: true });
+    return readdirSync(directory);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
     throw error;
+  }
+}
+
+/** Mostly a file: to look first takes longer. */
+function removeEntry(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch (error) {
+    // EPERM is what POSIX says of a directory, EISDIR what Linux does.
+    if (!['EISDIR', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    rmSync(path, { recursive: true, force: true });
   }
 }
 

@@ -18,7 +18,7 @@ function checkRootfs(path: string): void {
     const directory = statSync(path);
     if (!directory.isDirectory()) throw errors.ROOTFS_INVALID(path, 'it is not a directory');
     // What is bound from it has its numbers too, and may be a root filesystem.
-    if (isSame(directory, statSync('/')) && realpathSync.native(path) === '/')
+    if (isSame(directory, root()) && realpathSync.native(path) === '/')
       throw errors.ROOTFS_INVALID(path, 'it is the root of the host');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
@@ -28,6 +28,12 @@ function checkRootfs(path: string): void {
     throw error;
   }
 }
+
+let rootOfHost: Stats | undefined;
+const root = (): Stats => {
+  rootOfHost ??= statSync('/');
+  return rootOfHost;
+};
 
 const isSame = (one: Stats, other: Stats): boolean => one.ino === other.ino && one.dev === other.dev;
 
