@@ -5,12 +5,10 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import {
-  type CaissonError,
   type ContainerProcess,
   isCaissonError,
   LaunchPlan,
   type LaunchPlanData,
-  type Limitation,
   messageOf,
   withCause,
 } from '@caisson/plugin-sdk';
@@ -18,14 +16,13 @@ import { failpoint } from '@caisson/plugin-sdk/failpoint';
 import { markLaunched, recordLaunched, writePendingRecord } from '../checkpoints/record.js';
 import { coreErrors } from '../errors.js';
 import { combined } from '../hooks/phases.js';
-import { tapError } from '../hooks/tap.js';
 import type { Core } from './core.js';
 import { endContainer } from './ending.js';
 import { launcherStep } from './launcher-step.js';
-import { isLimitation } from './limitation.js';
-import type { EndCause, ManagedContainer } from './managed-container.js';
+import type { ManagedContainer } from './managed-container.js';
 import { problemOfPlan } from './plan-problem.js';
 import { createSandbox } from './sandbox.js';
+import { endWithProcess, watch } from './watching.js';
 
 /** Resolves once the command was executed. Throws what failed, after everything that began has been undone. */
 export async function launchContainer(core: Core, container: ManagedContainer): Promise<void> {
@@ -52,6 +49,7 @@ async function runSteps(core: Core, container: ManagedContainer): Promise<void> 
   await isolate(container);
   await failpoint('launch.isolated');
   watch(core, container);
+  requireWanted(container);
   await failpoint('launch.watched');
   await release(container);
   await failpoint('launch.released');
@@ -77,17 +75,6 @@ function rememberLaunch(core: Core, container: ManagedContainer): void {
       );
   }
   container.launched = true;
-}
-
-/** A container ends when its process does. */
-export function endWithProcess(core: Core, container: ManagedContainer): void {
-  const ended = (status: number | undefined) =>
-    endInBackground(
-      core,
-      container,
-      container.process?.cause ?? { reason: status === undefined ? 'LOST' : 'EXITED' },
-    );
-  container.process?.exited.then(ended, () => ended(undefined));
 }
 
 /** A destroy that came meanwhile ends the launch at the next step. */
@@ -216,48 +203,6 @@ async function isolate(container: ManagedContainer): Promise<void> {
   const failures = await generation.phases.parallel('isolate', subject, () => [view, pid]);
   if (failures.length > 0) throw combined('isolate', container.id, failures);
   requireWanted(container);
-}
-
-/** Every tap is called, also after one that throws: that ends the container, in the name of its isolator. */
-export function watch(core: Core, container: ManagedContainer): void {
-  const { generation, subject, view, id } = container;
-  for (const tap of generation.phases.of('watch', subject)) {
-    const fail = (error: unknown) => endInTheNameOf(core, container, error as CaissonError);
-    const report = (limitation: Limitation): void => {
-      if (container.state === 'ENDED' || (container.cause && !isMereEnd(container.cause))) return;
-      if (!isLimitation(limitation))
-        fail(tapError(tap, id, 'it reported something that is no limitation: { reason, message }'));
-      else limit(core, container, limitation);
-    };
-    try {
-      // `watch` is synchronous; a promise that comes back all the same must not go unhandled.
-      generation.phases.call(tap, subject, [view, report])?.catch(fail);
-    } catch (error) {
-      fail(error);
-    }
-  }
-  if (!container.launched) requireWanted(container);
-}
-
-/** It is known that the process has ended, and not why: the kernel may have killed it for its limit, which comes later. */
-const isMereEnd = ({ reason }: EndCause): boolean => reason === 'EXITED' || reason === 'LOST';
-
-function limit(core: Core, container: ManagedContainer, limitation: Limitation): void {
-  core.emit({ type: 'limitation', id: container.id, limitation });
-  const { reason, message } = limitation;
-  container.cause = { reason, message, limitation };
-  endInBackground(core, container, container.cause);
-}
-
-function endInTheNameOf(core: Core, container: ManagedContainer, error: CaissonError): void {
-  core.log.error({ container: container.id, code: error.code }, error.message);
-  endInBackground(core, container, { reason: 'WATCH_FAILED', message: error.message });
-}
-
-/** While a launch is under way the cause alone ends it, at its next step. */
-function endInBackground(core: Core, container: ManagedContainer, cause: ManagedContainer['cause']): void {
-  if (core.isClosed) return;
-  endContainer(core, container, cause!).catch(() => {}); // reported, and tried again, by ending.ts
 }
 
 async function release(container: ManagedContainer): Promise<void> {

@@ -11,9 +11,9 @@ import { within } from '../hooks/within.js';
 import type { Generation } from '../plugin-host/generation.js';
 import type { Core } from './core.js';
 import { endContainer } from './ending.js';
-import { endWithProcess, watch } from './launching.js';
 import { type EndCause, ManagedContainer } from './managed-container.js';
 import type { FoundContainer } from './scan.js';
+import { endWithProcess, watch } from './watching.js';
 
 export interface RecoveryPlan {
   readonly running: readonly ManagedContainer[];
