@@ -62,9 +62,10 @@ needs(describe, { root: true, busybox: true, programs: ['script', 'stty'] })('ca
     });
 
     it('tells the container of a new size', async () => {
-      const user = atTerminal(
-        `tty; ${inContainer("trap 'stty size; exit' WINCH; echo ready; sleep 60 & wait")}`,
-      );
+      // stty sets one after the other: there are two signals, and the first may be told before the second is there.
+      const tell = 'size=$(stty size); echo $size; test "$size" != "40 90" || exit';
+      const wait = 'while :; do sleep 60 & wait; done';
+      const user = atTerminal(`tty; ${inContainer(`trap '${tell}' WINCH; echo ready; ${wait}`)}`);
       const [terminal] = await user.says(/\/dev\/pts\/\d+/);
       await user.says(/ready/);
       await new Running(spawn('stty', ['-F', terminal, 'rows', '40', 'cols', '90'])).ended;

@@ -33,7 +33,7 @@ if (process.getuid?.() === 0) {
   });
   afterEach(() => containers.endAll());
   afterAll(() => containers.close());
-  withCensus({ directories: () => [join(directory, 'work')], cgroups: /caisson-c\d+-/ });
+  withCensus({ directories: () => [join(directory, 'work')], cgroups: /caisson-c\d+-/, reapOrphans: true });
 }
 
 describe('a private /tmp', () => {

@@ -112,7 +112,11 @@ for (const [kind, { isolation, rootfs, tries }] of Object.entries(KINDS))
         rmSync(join(directory, 'work/volumes'), { recursive: true, force: true });
       });
       afterAll(() => containers.close());
-      withCensus({ directories: () => [join(directory, 'work')], cgroups: /caisson-c\d+-/ });
+      withCensus({
+        directories: () => [join(directory, 'work')],
+        cgroups: /caisson-c\d+-/,
+        reapOrphans: true,
+      });
     }
 
     kernelTest('data outlives the container, and nothing else does', async () => {

@@ -65,7 +65,11 @@ if (process.getuid?.() === 0) {
   });
   afterEach(() => containers.endAll());
   afterAll(() => containers.close());
-  withCensus({ directories: () => [join(directory, 'work'), dir('allowed')], cgroups: /caisson-c\d+-/ });
+  withCensus({
+    directories: () => [join(directory, 'work'), dir('allowed')],
+    cgroups: /caisson-c\d+-/,
+    reapOrphans: true,
+  });
 }
 
 const TREES: Readonly<Record<string, () => Partial<ContainerConfig>>> = {
