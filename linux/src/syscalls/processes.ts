@@ -152,9 +152,10 @@ export function cpuAffinity(pid = 0): Buffer {
   return mask;
 }
 
-/** sched_setaffinity(2) of the calling thread. @throws SyscallError  EINVAL no allowed cpu in the mask */
-export function setCpuAffinity(mask: Buffer): void {
-  checked(setaffinityNative(0, mask.length, mask), 'sched_setaffinity', { mask: mask.toString('hex', 0, 8) });
+/** sched_setaffinity(2) of a process, by default of the calling thread. @throws SyscallError  EINVAL no allowed cpu in the mask; ESRCH */
+export function setCpuAffinity(mask: Buffer, pid = 0): void {
+  const result = setaffinityNative(pid, mask.length, mask);
+  checked(result, 'sched_setaffinity', { pid, mask: mask.toString('hex', 0, 8) });
 }
 
 /** The cpu that the calling thread runs on (sched_getcpu(3)). */

@@ -85,6 +85,7 @@ async function gatedProcess(
     started.processes = identitiesOf(supervisor, { pid, pidfd: started.container });
   }
   const { pid } = started.processes.process;
+  processor?.release(pid);
   if (isTracked(plan)) {
     started.tracking = createTrackingGroup(container, cgroups);
     try {

@@ -30,9 +30,9 @@ export function openGate(gate: Gate, pid: number): void {
 }
 
 /** An isolator has chosen processors for it, or a cpuset that it was put into has. */
-function isMoved({ values, processor }: Gate, pid: number): boolean {
+function isMoved({ values }: Gate, pid: number): boolean {
   try {
-    return !cpuAffinity(pid).equals(processor?.mask ?? (values.affinity as Buffer));
+    return !cpuAffinity(pid).equals(values.affinity as Buffer);
   } catch {
     return false; // it has ended: its report says why
   }

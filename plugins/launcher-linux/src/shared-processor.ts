@@ -3,7 +3,8 @@ import { cpuAffinity, currentCpu, setCpuAffinity } from '@caisson/linux/syscalls
 /**
  * The processor that a launch which is alone shares with the agent. Each waits for the other several times, and waking an
  * idle processor takes longer than what they have to do: seen, a launch takes a fifth less time on one, and half of it on
- * a busy host. The processes of the launch inherit it, and take the agent's own affinity back before the command runs.
+ * a busy host. The processes of the launch inherit it, and have the agent's own affinity again before the command runs: the
+ * supervisor by itself, the first process before isolators see it, which may choose this very processor for it.
  *
  * Only for what blocks: a thread that the event loop starts meanwhile would inherit it for ever.
  */
@@ -11,7 +12,7 @@ export class SharedProcessor {
   private constructor(
     private readonly normal: Buffer,
     /** sched_setaffinity(2): this processor alone. */
-    readonly mask: Buffer,
+    private readonly mask: Buffer,
   ) {}
 
   /** The one that the agent is on; undefined if there is no other, or it may not choose. */
@@ -34,6 +35,15 @@ export class SharedProcessor {
       return body();
     } finally {
       setCpuAffinity(this.normal);
+    }
+  }
+
+  /** Gives a process that has inherited it all of them. */
+  release(pid: number): void {
+    try {
+      setCpuAffinity(this.normal, pid);
+    } catch {
+      // It has ended, as its report says, or a cpuset has chosen for it.
     }
   }
 }
