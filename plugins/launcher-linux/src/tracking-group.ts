@@ -99,7 +99,10 @@ export function findTrackingGroup(container: Container, cgroups: Cgroups): Track
  * @param pidfd  of that process: its number says where it is only as long as it is not reaped (N12)
  */
 export function thawFreezerOf(pid: number, pidfd: number, cgroups: Cgroups): void {
-  const cgroup = cgroups.find('freezer')?.cgroupOf(pid);
-  const isFreezer = cgroup && cgroup.hierarchy.version === 1 && cgroup.path !== '';
-  if (isFreezer && pidfdSendSignal(pidfd, 0)) thaw(cgroup);
+  // Not `find`, which would ask version 2, and keep that open.
+  const freezer = cgroups
+    .hierarchies()
+    .find((each) => each.version === 1 && each.controllers.includes('freezer'));
+  const cgroup = freezer?.cgroupOf(pid);
+  if (cgroup && cgroup.path !== '' && pidfdSendSignal(pidfd, 0)) thaw(cgroup);
 }
