@@ -9,7 +9,7 @@ import type {
   ReportLimitation,
 } from '@caisson/plugin-sdk';
 import { clearFailpoints, setFailpoint } from '@caisson/plugin-sdk/failpoint';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, jest, test } from '@jest/globals';
 import type { Timeouts } from '../configuration/values.js';
 import {
   FakeKernel,
@@ -847,6 +847,55 @@ describe('the end', () => {
       report({ reason: 'ACME', message: 'too much' });
       await containerizer.wait('web');
       expect(record().termination).toMatchObject({ reason: 'ACME', message: 'too much' });
+    });
+  });
+
+  describe('the plan of a launch', () => {
+    const fileOf = (name: string) => directory.join(`run/containers/web/${name}`);
+    const read = (name: string) => JSON.parse(readFileSync(fileOf(name), 'utf8'));
+    const startWith = (isolate: () => void) => start([fakeIsolator('acme/a', { isolate })]);
+
+    test('is on disk once the launch is answered, and not before: only what undoes it is', async () => {
+      let pending: unknown;
+      const containerizer = await startWith(() => {
+        pending = read('record.pending.json');
+      });
+      await containerizer.launch('web', command);
+      expect(pending).toMatchObject({ id: 'web', pid: kernel.of('web').pid });
+      expect(pending).not.toHaveProperty('plan');
+      expect(read('record.json').plan).toMatchObject({ argv: command.argv });
+      expect(existsSync(fileOf('record.pending.json'))).toBe(false);
+    });
+
+    test('is done without where there is no room for it: the container goes on, also after a restart', async () => {
+      const containerizer = await startWith(() =>
+        setFailpoint('checkpoint.written', { action: 'throw', times: 1 }),
+      );
+      await containerizer.launch('web', command);
+      expect(read('record.json')).not.toHaveProperty('plan');
+      expect(existsSync(fileOf('record.pending.json'))).toBe(false);
+      expect(log.lines).toMatchObject([{ level: 'warn', message: 'the plan of a launch is not on disk' }]);
+      await kill(containerizer);
+      expect((await start()).list()).toMatchObject([{ id: 'web', state: 'RUNNING' }]);
+    });
+
+    test('comes with the end of a command that was over before its launch was answered', async () => {
+      kernel.release = async (process) => {
+        process.endIsRecorded = true;
+        process.exit(0);
+        await process.exited;
+      };
+      const destroy = jest.spyOn(kernel, 'destroy');
+      const containerizer = await start();
+      await containerizer.launch('web', command);
+      await containerizer.wait('web');
+      await new Promise(setImmediate);
+      expect(read('record.json')).toMatchObject({
+        plan: { argv: command.argv },
+        termination: { exitCode: 0 },
+      });
+      // Nothing was left of it that could be ended.
+      expect(destroy).not.toHaveBeenCalled();
     });
   });
 
