@@ -1,4 +1,14 @@
-import { closeSync, existsSync, mkdirSync, readdirSync, readlinkSync, rmdirSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  rmdirSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readMountinfo, readStat } from '@caisson/linux/proc';
@@ -176,6 +186,31 @@ describe.each([
     await expect(launch('true', { workingDirectory: '/nowhere' })).rejects.toMatchObject({
       message: expect.stringContaining('step enter-working-directory: chdir(path="/nowhere"): ENOENT'),
     });
+  });
+
+  serverTest('has what a link of the host leads to, and says by the step what there is not', async () => {
+    const [place, link] = [join(kit.directory, 'bound'), join(kit.directory, 'link')];
+    mkdirSync(join(place, 'seen'), { recursive: true });
+    symlinkSync(place, link);
+    const edit: PlanEdit = {
+      mounts: [
+        ...kit.plan('true').mounts,
+        { type: 'bind', source: link, target: '/tmp', flags: [], recursive: true },
+      ],
+    };
+    try {
+      await before('ls /tmp', edit);
+      const { launched, forked } = await launch('ls /tmp', edit);
+      expect(forked).toBe(true);
+      expect(await launched.end()).toMatchObject({ stdout: 'seen\n' });
+      rmSync(place, { recursive: true });
+      await expect(launch('ls /tmp', edit)).rejects.toMatchObject({
+        message: expect.stringMatching(/ENOENT.*bound|ENOENT.*link/),
+      });
+    } finally {
+      rmSync(link);
+      rmSync(place, { recursive: true, force: true });
+    }
   });
 
   serverTest('ends with its supervisor', async () => {
