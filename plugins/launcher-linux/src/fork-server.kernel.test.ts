@@ -12,7 +12,9 @@ import {
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readMountinfo, readStat } from '@caisson/linux/proc';
-import { MS, mount, umount } from '@caisson/linux/syscalls';
+import { MS, mount, UMOUNT, umount } from '@caisson/linux/syscalls';
+import { busyboxRootfs } from '@caisson/linux/testing';
+import type { Mount } from '@caisson/plugin-sdk';
 import { describe, expect } from '@jest/globals';
 import { oldestChild } from './children.js';
 import { compileLaunch } from './compile.js';
@@ -104,19 +106,31 @@ describe.each([
     expect(await launched.end()).toMatchObject({ exitCode: 7, stdout: '1\n3\n' });
   });
 
-  serverTest('has the mounts, the limits and the identity of a spawned one', async () => {
-    const command =
-      'cut -d" " -f4- /proc/self/mountinfo | sed -E "s/(shared|master):[0-9]+//; s/c[0-9]+//" | sort; ls -l /dev | cut -c1-40;' +
-      'grep -E "^(Cap|NoNew|Sig[BI]|Groups|Uid|NSsid)" /proc/self/status; umask; ulimit -a; id; cat /proc/self/oom_score_adj';
-    const spawned = await kit.run(command);
-    await before(command);
-    const { launched, forked } = await launch(command);
-    const { stdout, stderr } = await launched.end();
-    expect(forked).toBe(true);
-    expect(stderr).toBe('');
-    expect(stdout.split('\n')).toEqual(spawned.stdout.split('\n'));
-    expect(stdout).toContain('/proc rw,nosuid,nodev,noexec');
+  const plans: [what: string, edit: () => PlanEdit][] = [
+    ['', () => ({})],
+    // Then nothing can be put together, masked or made read-only ahead, as on a kernel before 6.15.
+    [', with a mount in /dev', () => ({ mounts: [...kit.plan('true').mounts, boundTo('/dev/bound')] })],
+  ];
+  const boundTo = (target: string): Mount => ({
+    ...{ type: 'bind', source: kit.rootfs, target, flags: ['ro'], recursive: true },
+    createTarget: 'directory',
   });
+  for (const [what, editFor] of plans)
+    serverTest(`has the mounts, the limits and the identity of a spawned one${what}`, async () => {
+      const edit = editFor();
+      const command =
+        'cut -d" " -f4- /proc/self/mountinfo | sed -E "s/(shared|master):[0-9]+//; s/c[0-9]+//" | sort; ls -l /dev | cut -c1-40;' +
+        'grep -E "^(Cap|NoNew|Sig[BI]|Groups|Uid|NSsid)" /proc/self/status; umask; ulimit -a; id; cat /proc/self/oom_score_adj';
+      const spawned = await kit.run(command, edit);
+      await before(command, edit);
+      const { launched, forked } = await launch(command, edit);
+      const { stdout, stderr } = await launched.end();
+      expect(forked).toBe(true);
+      expect(stderr).toBe('');
+      expect(stdout.split('\n')).toEqual(spawned.stdout.split('\n'));
+      expect(stdout).toContain('/proc rw,nosuid,nodev,noexec');
+      expect(stdout).toMatch(/^\/ \/sys\/firmware ro,.* tmpfs/m);
+    });
 
   serverTest('has namespaces and roots of its own where a spawned one may', async () => {
     // In a root that is not the namespace's own, the kernel makes no user namespace, and changes no root (unshare(2), pivot_root(2)).
@@ -150,8 +164,9 @@ describe.each([
     serverTest(`mounts nothing that is seen on the host where ${what} is shared (F6)`, async () => {
       const place = join(kit.directory, 'shared');
       mkdirSync(place);
-      mount({ source: kit.rootfs, target: place, flags: MS.MS_BIND });
+      mount({ source: 'none', target: place, type: 'tmpfs' });
       mount({ source: 'none', target: place, flags: MS.MS_SHARED });
+      busyboxRootfs(place);
       const seen = () => readMountinfo().filter(({ mountPoint }) => mountPoint.startsWith(`${place}/`));
       try {
         const command = `mount -t tmpfs none ${below} && grep -c " ${below} " /proc/self/mounts`;
@@ -166,8 +181,7 @@ describe.each([
         expect(await attack.launched.end()).toMatchObject({ stdout: '1\n' });
         expect(seen()).not.toEqual([]);
       } finally {
-        for (const { mountPoint } of seen().toReversed()) umount(mountPoint);
-        umount(place);
+        umount(place, UMOUNT.MNT_DETACH);
         rmdirSync(place);
       }
     });

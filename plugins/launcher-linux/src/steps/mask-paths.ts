@@ -71,8 +71,12 @@ function mask(path: string, nullDevice: ResultReference, table: LaunchTable): vo
   table.place(done);
 }
 
-/** Who has let go of the host has an empty root: one more copy of it is quicker to make, and to take down, than another filesystem. */
+/**
+ * Before its root filesystem is entered, who has let go of the host has an empty root: one more copy of it is quicker to make, and
+ * to take down, than another filesystem.
+ */
 function emptyDirectory(table: LaunchTable): ResultReference {
-  if (!table.letsGoOfHost) return createFilesystem(table, EMPTY_DIRECTORY);
+  const rootIsEmpty = table.letsGoOfHost && !table.root;
+  if (!rootIsEmpty) return createFilesystem(table, EMPTY_DIRECTORY);
   return table.call('open_tree', [AT_FDCWD, table.string('/'), OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC]);
 }
