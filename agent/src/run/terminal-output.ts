@@ -17,11 +17,12 @@ export class TerminalOutput extends Readable {
   constructor(private readonly terminal: ContainerTerminal) {
     super();
     this.#fd = terminal.take();
-    this.#open();
   }
 
+  /** Nothing is taken out of the terminal before somebody reads: it would be lost with this process. */
   override _read(): void {
-    this.#stream?.resume();
+    if (this.#stream) this.#stream.resume();
+    else this.#open();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {

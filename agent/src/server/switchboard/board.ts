@@ -134,12 +134,17 @@ export class Board {
     this.#ended = true;
     this.#letGo();
     this.#resume();
-    this.#deadline = setTimeout(() => this.close(), LAST_WORDS_MS);
+    this.#deadline = setTimeout(() => this.#closeEnds(), LAST_WORDS_MS);
     if (this.#open === 0) clearTimeout(this.#deadline);
   }
 
-  /** Gives back what this process holds. */
+  /** Gives back what this process holds. The container goes on: to those who have attached it is not the end. */
   close(): void {
+    this.#streams.clear();
+    this.#closeEnds();
+  }
+
+  #closeEnds(): void {
     clearTimeout(this.#patience);
     this.input.close();
     for (const { stream } of this.ends.outputs) stream.destroy();

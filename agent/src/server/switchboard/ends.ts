@@ -3,6 +3,7 @@ import { Socket } from 'node:net';
 import type { Readable } from 'node:stream';
 import { type ContainerPipes, type ContainerTerminal, messageOf } from '@caisson/plugin-sdk';
 import { TerminalOutput } from '../../run/terminal-output.js';
+import { PipeOutput } from './pipe-output.js';
 import type { OutputName } from './process-io.js';
 
 /** Where a container reads. */
@@ -31,11 +32,10 @@ export const endsOfTerminal = (terminal: ContainerTerminal): Ends => ({
 
 export function endsOfPipes(pipes: ContainerPipes): Ends {
   const { stdin, stdout, stderr } = pipes.take();
-  const reader = (fd: number) => new Socket({ fd, readable: true, writable: false });
   return {
     outputs: [
-      { name: 'stdout', stream: reader(stdout) },
-      { name: 'stderr', stream: reader(stderr) },
+      { name: 'stdout', stream: new PipeOutput(stdout) },
+      { name: 'stderr', stream: new PipeOutput(stderr) },
     ],
     input: stdin === undefined ? undefined : new PipeInput(stdin, pipes),
     resize: undefined,
