@@ -1,10 +1,15 @@
 /** One agent follows another while containers run and clients ask: no container and no request notices. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
+import { connect, createServer } from 'node:net';
+import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SLOWNESS, withCensus } from '@caisson/linux/testing';
 import { afterEach, describe, expect } from '@jest/globals';
 import { wire } from './agent/api.js';
-import { Ledger, processOf } from './agent/ledger.js';
+import { type Entry, Ledger, processOf } from './agent/ledger.js';
 import { Load } from './agent/load.js';
 import { Random } from './agent/random.js';
 import { CONFIGURATION, useAgent } from './agent/use-agent.js';
@@ -103,6 +108,15 @@ const outputIn = (records: string): string =>
     .map(([, data = '']) => Buffer.from(data, 'base64').toString())
     .join('');
 
+/** False: who had it is dead. */
+const isAnswered = (socketPath: string): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(socketPath, () => {
+      socket.destroy();
+      resolve(true);
+    }).once('error', () => resolve(false));
+  });
+
 /** @param shown  what there is instead */
 async function until(condition: () => boolean, shown: () => string): Promise<void> {
   const deadline = performance.now() + 15_000 * SLOWNESS;
@@ -138,7 +152,12 @@ describe('caisson agent --takeover', () => {
       await sleep(100);
     }
     load.end();
-    await Promise.all([...ledger.entries.values()].map(({ id }) => call('KILL_CONTAINER', id)));
+    // Those that end by themselves first: a status of a kill would be none of theirs.
+    const [lasting, ending] = [true, false].map((lasts) =>
+      [...ledger.entries.values()].filter(({ exitCode }) => (exitCode === undefined) === lasts),
+    ) as [Entry[], Entry[]];
+    await Promise.all(ending.map(({ id }) => call('WAIT_CONTAINER', id)));
+    await Promise.all(lasting.map(({ id }) => call('KILL_CONTAINER', id)));
     await running;
     for (const each of followed) expect(await each.ended).toMatchObject({ status: 0, stdout: '' });
     expect(load).toMatchObject({ problems: [], isBroken: false });
@@ -259,8 +278,8 @@ describe('caisson agent --takeover', () => {
       await Promise.race([next.says(/"msg":"listening"/), next.ended]);
       await sleep(random.below(60));
       next.child.kill('SIGKILL');
-      const { stderr } = await next.ended;
-      if (stderr.includes('"msg":"serving"')) {
+      await next.ended;
+      if (!(await isAnswered(agent.socket))) {
         await agent.running.ended;
         await agent.start();
         attached = attach();
@@ -277,6 +296,30 @@ describe('caisson agent --takeover', () => {
     await agent.stop();
     await agent.start();
     expect(await processes()).toEqual(before);
+  });
+
+  test('a successor that gives up, and takes its time to end: its containers are waited for', async () => {
+    await agent.start();
+    await launch('web', 'exec sleep 1000');
+    const before = await processes();
+    const file = join(dirname(agent.socket), 'owner');
+    const claim = JSON.parse(readFileSync(file, 'utf8'));
+    const successor = spawn('sleep', ['1000']);
+    const ended = once(successor, 'exit');
+    const server = createServer().listen(`${agent.socket}.next`);
+    await once(server, 'listening');
+    expect(await api.call('HAND_OVER')).toMatchObject({ status: 200 });
+    const start = processOf(successor.pid)!.split('@')[1];
+    writeFileSync(file, JSON.stringify({ ...claim, pid: successor.pid, start, token: 'aa' }), { flag: 'wx' });
+    server.close();
+    const listed = processes();
+    try {
+      await agent.running.says(/"msg":"waiting for the containers"/);
+    } finally {
+      successor.kill();
+      await ended;
+    }
+    expect(await listed).toEqual(before);
   });
 
   test('without an agent to follow it is an ordinary start', async () => {

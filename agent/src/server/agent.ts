@@ -2,8 +2,9 @@
  * `caisson agent`: listens first, recovers, then serves, until it is told to stop. Its containers go on without it.
  */
 import { readFileSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Containerizer, type LoadOptions, loadConfiguration } from '@caisson/core';
-import { type Logger, messageOf } from '@caisson/plugin-sdk';
+import { isCaissonError, type Logger, messageOf } from '@caisson/plugin-sdk';
 import type { FastifyInstance } from 'fastify';
 import { GarbageCollector } from './collect-garbage.js';
 import type { AgentContext } from './context.js';
@@ -34,7 +35,9 @@ type Configuration = Awaited<ReturnType<typeof loadConfiguration>>;
 
 /** How long a client that was here before another agent took over may stay. */
 const FAREWELL_MS = 10 * 60_000;
-const LOOK_FOR_IDLE_MS = 50;
+const LOOK_EVERY_MS = 50;
+/** How long an agent that gave up taking over may need to end. */
+const GONE_WITHIN_MS = 30_000;
 
 export class Agent implements AgentContext {
   readonly startTime = Date.now() / 1000;
@@ -124,7 +127,7 @@ export class Agent implements AgentContext {
     const left = servers.map((server) => new Promise((resolve) => server.close(resolve)));
     const look = setInterval(() => {
       for (const server of servers) server.closeIdleConnections();
-    }, LOOK_FOR_IDLE_MS);
+    }, LOOK_EVERY_MS);
     await Promise.race([farewell, Promise.all(left)]);
     clearTimeout(timer);
     clearInterval(look);
@@ -231,12 +234,28 @@ export class Agent implements AgentContext {
   async #takeBack(attached: Attached): Promise<void> {
     this.log.warn({}, 'the agent that was to take over is gone; the containers are taken back');
     try {
-      await this.#recover(this.#containers!.configuration, async () => attached);
+      await this.#recoverAfter(attached);
       await this.#listenRemotely();
       this.#serve();
     } catch (error) {
       this.log.error({ error: messageOf(error) }, 'the containers could not be taken back');
       process.kill(process.pid, 'SIGTERM');
+      await new Promise(() => {}); // who waits is cut off by the end, not told that there are no containers
+    }
+  }
+
+  /** Whoever listens no longer may still be about to end: its sockets are closed before it lets go of its containers. */
+  async #recoverAfter(attached: Attached): Promise<void> {
+    const deadline = performance.now() + GONE_WITHIN_MS;
+    for (let isFirst = true; ; isFirst = false) {
+      try {
+        return await this.#recover(this.#containers!.configuration, async () => attached);
+      } catch (error) {
+        const isHeld = isCaissonError(error) && error.code === 'DIRECTORY_IN_USE';
+        if (!isHeld || performance.now() > deadline) throw error;
+        if (isFirst) this.log.info({ because: messageOf(error) }, 'waiting for the containers');
+        await sleep(LOOK_EVERY_MS);
+      }
     }
   }
 }

@@ -1,11 +1,20 @@
 import { spawn } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { clearFailpoints, setFailpoint } from '@caisson/plugin-sdk/failpoint';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { FakeLog, TemporaryDirectory } from '../testing/fakes.js';
 import { bootId } from './boot-id.js';
 import { IsolatorStore } from './isolator-store.js';
-import { claimDirectory, isAbandoned } from './owner.js';
+import { claimDirectory, isAbandoned, isClaimFile } from './owner.js';
 import { isAlive, markOf, ownMark } from './process-start.js';
 import { collectTemporaries, readState, setAside, writeState } from './state-file.js';
 
@@ -134,6 +143,26 @@ describe('the owner of a directory', () => {
     claimDirectory(directory.path);
     expect(readdirSync(directory.path)).toEqual(['owner']);
     expect(JSON.parse(readFileSync(directory.join('owner'), 'utf8')).pid).toBe(process.pid);
+  });
+
+  test('what one has not finished to write is collected once he is dead', () => {
+    const inode = /\d+/.exec(ownMark().pidNamespace)?.[0] ?? '';
+    const [dead, alive, elsewhere] = [
+      `claim.${inode}-${2 ** 22 + 1}-aa`,
+      `claim.${inode}-${process.pid}-bb`,
+      `claim.1-${2 ** 22 + 1}-cc`,
+    ];
+    for (const name of [dead, alive, elsewhere]) {
+      writeFileSync(directory.join(name), '');
+      expect(isClaimFile(name)).toBe(true);
+    }
+    claimDirectory(directory.path);
+    expect(readdirSync(directory.path).sort()).toEqual([elsewhere, alive, 'owner'].sort());
+    const hourAgo = Date.now() / 1000 - 3600;
+    for (const name of [alive, elsewhere]) utimesSync(directory.join(name), hourAgo, hourAgo);
+    rmSync(directory.join('owner'));
+    claimDirectory(directory.path);
+    expect(readdirSync(directory.path)).toEqual(['owner']);
   });
 
   test('so is one that died while it took over, and the one after that', () => {

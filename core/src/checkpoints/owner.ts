@@ -13,7 +13,7 @@ import { failpoint } from '@caisson/plugin-sdk/failpoint';
 import { coreErrors } from '../errors.js';
 import { randomHex } from '../random.js';
 import { bootId } from './boot-id.js';
-import { isAlive, ownMark, type ProcessMark } from './process-start.js';
+import { isAlive, markOf, ownMark, type ProcessMark } from './process-start.js';
 import { readIfThere } from './state-file.js';
 
 interface Claim extends ProcessMark {
@@ -26,6 +26,10 @@ export interface Ownership {
 }
 
 const OWNER = 'owner';
+/** It names its process, for one that was killed before it had written the claim. */
+const fileOf = ({ pid, pidNamespace, token }: Claim): string =>
+  `claim.${inodeIn(pidNamespace)}-${pid}-${token}`;
+const inodeIn = (namespace: string): string => /\d+/.exec(namespace)?.[0] ?? '';
 const takeoverOf = (token: string): string => `takeover.${token}`;
 
 /**
@@ -35,7 +39,7 @@ const takeoverOf = (token: string): string => `takeover.${token}`;
  */
 export function claimDirectory(directory: string): Ownership {
   const claim: Claim = { ...ownMark(), token: randomHex(8) };
-  const file = join(directory, `claim.${claim.token}`);
+  const file = join(directory, fileOf(claim));
   writeFileSync(file, JSON.stringify(claim), { mode: 0o600, flag: 'wx' });
   try {
     while (!tryClaim(directory, claim, file)) {
@@ -99,9 +103,14 @@ function collectClaims(directory: string): void {
       const file = join(directory, name);
       const claim = readClaim(file);
       // One that is being written cannot be read yet, and is somebody's.
-      if (!claim || (isDamaged(claim) && isRecent(file))) continue;
+      if (!claim || (isDamaged(claim) && isRecent(file) && !isOfNobody(name))) continue;
       if (isAlive(claim) === false) rmSync(file, { force: true });
     }
+}
+
+function isOfNobody(name: string): boolean {
+  const [, inode, pid] = /^claim\.(\d*)-(\d+)-/.exec(name) ?? [];
+  return inode === inodeIn(ownMark().pidNamespace) && markOf(Number(pid)) === undefined;
 }
 
 const DAMAGED = 'damaged-';

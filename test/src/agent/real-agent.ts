@@ -31,7 +31,9 @@ export class RealAgent {
   }
 
   async list(): Promise<readonly Listed[]> {
-    return (await this.api.call('GET_CONTAINERS', { show_nested: true })).body.containers ?? [];
+    const { status, body } = await this.api.call('GET_CONTAINERS', { show_nested: true });
+    if (status !== 200) throw new Error(`the containers are not listed: ${status} ${body.message}`);
+    return body.containers ?? [];
   }
 
   async removeAll(): Promise<void> {
