@@ -19,7 +19,7 @@ import { describe, expect } from '@jest/globals';
 import { oldestChild } from './children.js';
 import { compileLaunch } from './compile.js';
 import { forkContainer } from './fork.js';
-import { ForkServer } from './fork-server.js';
+import { ForkServer, type LaunchKind } from './fork-server.js';
 import { kindOf } from './start-supervisor.js';
 import type { LaunchStep } from './step.js';
 import { withoutCalls } from './testing/guard-off.js';
@@ -89,8 +89,12 @@ async function repeat(command: string, edit?: PlanEdit): Promise<void> {
     const { launched } = await launch(command, edit);
     await launched.end();
   }
+  server.prepare(kindFor(command, edit));
+}
+
+function kindFor(command: string, edit?: PlanEdit): LaunchKind {
   const plan = kit.plan(command, edit);
-  server.prepare(kindOf(compileLaunch(plan, undefined, 'received'), plan));
+  return kindOf(compileLaunch(plan, undefined, 'received'), plan);
 }
 
 describe.each([
@@ -292,6 +296,26 @@ describe('the fork server', () => {
     expect(mounts()).toMatchObject([{ mountPoint: '/', filesystem: 'tmpfs' }]);
     expect(readdirSync(`/proc/${first}/root`)).toEqual([]);
     expect(() => mkdirSync(`/proc/${first}/root/x`)).toThrow('EROFS');
+  });
+
+  serverTest('keeps four kinds ready, and drops the one that is longest unused for a fifth', async () => {
+    const { mounts } = kit.plan('true');
+    const place = join(kit.directory, 'place');
+    mkdirSync(place);
+    const bind = (): Mount => ({ type: 'bind', source: place, target: '/tmp', flags: [], recursive: true });
+    const edits = [0, 1, 2, 3, 4].map((n) => ({ mounts: [...mounts, ...Array.from({ length: n }, bind)] }));
+    const ready = () => edits.map((edit) => server.isReadyFor(kindFor('true', edit)));
+    const launchAndEnd = async (edit: PlanEdit) => (await launch('true', edit)).launched.end();
+    for (const edit of edits.slice(0, 4)) await repeat('true', edit);
+    expect(ready()).toEqual([true, true, true, true, false]);
+    // Of this one both are used up: it does not count.
+    for (let count = 0; count < 2; count++) await launchAndEnd(edits[3]!);
+    await repeat('true', edits[4]);
+    expect(ready()).toEqual([true, true, true, false, true]);
+    await launchAndEnd(edits[0]!);
+    await repeat('true', edits[3]);
+    expect(ready()).toEqual([true, false, true, true, true]);
+    rmdirSync(place);
   });
 
   serverTest('drops what waits when something was mounted meanwhile: it would not see it', async () => {

@@ -48,7 +48,7 @@ const KEPT = 2;
  * cloned before there is a launch for them.
  */
 export class ForkServer {
-  /** The oldest first. */
+  /** The one that is longest unused first; none of which nothing is ready. */
   readonly #ready = new Map<Program, Ready[]>();
   readonly #launches = new WeakMap<Program, number>();
   #alive = true;
@@ -103,7 +103,7 @@ export class ForkServer {
   take(kind: LaunchKind, statusPath: string): WaitingPair | undefined {
     this.#launches.set(kind.program, (this.#launches.get(kind.program) ?? 0) + 1);
     if (kind.holdsHost) this.#dropStale();
-    const ready = this.#ready.get(kind.program)?.shift();
+    const ready = this.#nextReady(kind);
     if (ready) {
       try {
         linkat(AT_FDCWD, `/proc/self/fd/${ready.status}`, AT_FDCWD, statusPath, AT_SYMLINK_FOLLOW);
@@ -124,7 +124,14 @@ export class ForkServer {
   }
 
   isReadyFor({ program }: LaunchKind): boolean {
-    return (this.#ready.get(program)?.length ?? 0) > 0;
+    return this.#ready.has(program);
+  }
+
+  #nextReady({ program }: LaunchKind): Ready | undefined {
+    const [next, ...others] = this.#ready.get(program) ?? [];
+    this.#ready.delete(program);
+    if (others.length > 0) this.#ready.set(program, others);
+    return next;
   }
 
   /** Has pairs made for the next launches of this kind, until there are so many. */
