@@ -88,6 +88,7 @@ needs(describe, { root: true, busybox: true, programs: ['script', 'stty'] })('ca
         `before=$(stty -g); ${command}; test "$before" = "$(stty -g)" && echo same`,
       ).ended;
       expect(stdout).toMatch(/same\r\n$/);
+      expect(stdout).not.toContain('node:'); // a stack
     });
 
     it('works without a terminal of the caller: the end of its input is ^D', async () => {

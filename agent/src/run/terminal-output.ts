@@ -17,12 +17,12 @@ export class TerminalOutput extends Readable {
   constructor(private readonly terminal: ContainerTerminal) {
     super();
     this.#fd = terminal.take();
+    // At once: by the time that somebody reads, the container may have ended, and the terminal be given back.
+    this.#stream = this.#open();
   }
 
-  /** Nothing is taken out of the terminal before somebody reads: it would be lost with this process. */
   override _read(): void {
-    if (this.#stream) this.#stream.resume();
-    else this.#open();
+    this.#stream?.resume();
   }
 
   override _destroy(error: Error | null, done: (error: Error | null) => void): void {
@@ -32,14 +32,15 @@ export class TerminalOutput extends Readable {
     done(error);
   }
 
-  #open(): void {
-    const stream = new ReadStream(this.terminal.take());
-    this.#stream = stream;
+  /** Nothing is taken out of the terminal before somebody reads: it would be lost with this process. */
+  #open(): ReadStream {
+    const stream = new ReadStream(this.terminal.take()).pause();
     stream.on('data', (data) => this.push(data) || stream.pause());
     stream.on('error', () => {}); // EIO: nobody has it open any more, as `end` says on other systems
     stream.once('close', () => {
       if (!this.destroyed) this.#readRest();
     });
+    return stream;
   }
 
   #readRest(): void {
@@ -52,11 +53,18 @@ export class TerminalOutput extends Readable {
       }
     } catch (error) {
       // Somebody has opened it again meanwhile.
-      if ((error as NodeJS.ErrnoException).code === 'EAGAIN') {
-        this.#open();
-        return;
-      }
+      if ((error as NodeJS.ErrnoException).code === 'EAGAIN' && this.#reopened()) return;
     }
     this.push(null);
+  }
+
+  /** False: the terminal was given back, and who had opened it is gone. */
+  #reopened(): boolean {
+    try {
+      this.#stream = this.#open().resume();
+      return true;
+    } catch {
+      return false;
+    }
   }
 }
