@@ -249,6 +249,32 @@ describe('caisson agent --takeover', () => {
     expect(await output.ended).toBe(200);
   });
 
+  test('a connection that nobody uses is not closed under whoever asks next', async () => {
+    await agent.start();
+    const socket = connect(agent.socket).setEncoding('utf8');
+    let received = '';
+    socket.on('data', (text: string) => {
+      received += text;
+    });
+    const ask = async () => {
+      received = '';
+      socket.write('GET /health HTTP/1.1\r\nHost: agent\r\n\r\n');
+      await until(
+        () => received.includes('\r\n\r\n') || socket.destroyed,
+        () => received,
+      );
+      return received.split('\r\n', 1)[0];
+    };
+    expect(await ask()).toBe('HTTP/1.1 200 OK');
+    expect(received).toContain('Keep-Alive: timeout=5\r\n');
+    const before = agent.running;
+    await agent.start('--takeover');
+    await before.says(/another agent has taken over/);
+    await sleep(200); // it would be closed by now
+    expect(await ask()).toBe('HTTP/1.1 200 OK');
+    expect(await before.ended).toMatchObject({ status: 0 });
+  });
+
   test('a successor that cannot start changes nothing', async () => {
     await agent.start();
     await launch('web', 'exec sleep 1000');

@@ -2,6 +2,7 @@
  * `caisson agent`: listens first, recovers, then serves, until it is told to stop. Its containers go on without it.
  */
 import { readFileSync } from 'node:fs';
+import { Server as NetServer } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Containerizer, type LoadOptions, loadConfiguration } from '@caisson/core';
 import { isCaissonError, type Logger, messageOf } from '@caisson/plugin-sdk';
@@ -117,21 +118,21 @@ export class Agent implements AgentContext {
     return attached;
   }
 
-  /** After another agent took over: resolves once those who were here before have their answers. */
+  /** After another agent took over: resolves once those who were here before have their answers, and have left. */
   async retire(): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const farewell = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, FAREWELL_MS);
-    });
-    const servers = this.#apps.map(({ server }) => server);
-    const left = servers.map((server) => new Promise((resolve) => server.close(resolve)));
-    const look = setInterval(() => {
-      for (const server of servers) server.closeIdleConnections();
-    }, LOOK_EVERY_MS);
-    await Promise.race([farewell, Promise.all(left)]);
-    clearTimeout(timer);
-    clearInterval(look);
+    const deadline = performance.now() + FAREWELL_MS;
+    // Whoever has a connection may ask once more, until the time that every answer tells him of: closed by us, that request
+    // might be on its way.
+    while (performance.now() < deadline && (await this.#areConnected())) await sleep(LOOK_EVERY_MS);
     await this.#close();
+  }
+
+  async #areConnected(): Promise<boolean> {
+    const counts = this.#apps.map(
+      ({ server }) =>
+        new Promise<number>((resolve) => server.getConnections((_error, count) => resolve(count ?? 0))),
+    );
+    return (await Promise.all(counts)).some((count) => count > 0);
   }
 
   /** Requests under way are cut off; containers go on. */
@@ -227,7 +228,8 @@ export class Agent implements AgentContext {
   /** A port is one process's: its next owner cannot listen before. */
   async #letGo(): Promise<void> {
     this.#garbage?.stop();
-    this.#remote?.server.close();
+    // That of HTTP would close the connections that are idle, too.
+    if (this.#remote) NetServer.prototype.close.call(this.#remote.server);
     await this.#containers?.close();
   }
 

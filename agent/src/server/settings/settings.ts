@@ -116,7 +116,7 @@ export function settingsOf(parsed: ParsedSettings, runtimeDir: string): Settings
       waiters: parsed.maxWaiters,
       headersMs: 10_000,
       requestMs: 30_000,
-      idleMs: 60_000,
+      idleMs: 5_000,
       slowReaderMs: 5_000,
     },
     parsed,
