@@ -14,8 +14,9 @@ import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { FakeLog, TemporaryDirectory } from '../testing/fakes.js';
 import { bootId } from './boot-id.js';
 import { IsolatorStore } from './isolator-store.js';
+import { makerOf } from './maker.js';
 import { claimDirectory, isAbandoned, isClaimFile } from './owner.js';
-import { isAlive, markOf, ownMark } from './process-start.js';
+import { isAlive, markOf, ownMark, type ProcessMark } from './process-start.js';
 import { collectTemporaries, readState, setAside, writeState } from './state-file.js';
 
 let directory: TemporaryDirectory;
@@ -146,13 +147,16 @@ describe('the owner of a directory', () => {
   });
 
   test('what one has not finished to write is collected once he is dead', () => {
-    const inode = /\d+/.exec(ownMark().pidNamespace)?.[0] ?? '';
-    const [dead, alive, elsewhere] = [
-      `claim.${inode}-${2 ** 22 + 1}-aa`,
-      `claim.${inode}-${process.pid}-bb`,
-      `claim.1-${2 ** 22 + 1}-cc`,
+    const own = ownMark();
+    const nameOf = (mark: Partial<ProcessMark>, token: string) =>
+      `claim.${makerOf({ ...own, ...mark })}-${token}`;
+    const [dead, older, alive, elsewhere] = [
+      nameOf({ pid: 2 ** 22 + 1 }, 'aa'),
+      nameOf({ start: '1' }, 'ab'),
+      nameOf({}, 'bb'),
+      nameOf({ pidNamespace: 'pid:[1]' }, 'cc'),
     ];
-    for (const name of [dead, alive, elsewhere]) {
+    for (const name of [dead, older, alive, elsewhere]) {
       writeFileSync(directory.join(name), '');
       expect(isClaimFile(name)).toBe(true);
     }

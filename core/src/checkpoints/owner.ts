@@ -7,13 +7,14 @@
  * token of its own, and `takeover.<that>` continues the chain. After it has won, a contender reads the chain again: it may
  * have read `owner` long ago, and the chain it saw may be over.
  */
-import { linkSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { linkSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { failpoint } from '@caisson/plugin-sdk/failpoint';
 import { coreErrors } from '../errors.js';
 import { randomHex } from '../random.js';
 import { bootId } from './boot-id.js';
-import { isAlive, markOf, ownMark, type ProcessMark } from './process-start.js';
+import { isForsaken, isRecent, makerOf } from './maker.js';
+import { isAlive, ownMark, type ProcessMark } from './process-start.js';
 import { readIfThere } from './state-file.js';
 
 interface Claim extends ProcessMark {
@@ -26,10 +27,7 @@ export interface Ownership {
 }
 
 const OWNER = 'owner';
-/** It names its process, for one that was killed before it had written the claim. */
-const fileOf = ({ pid, pidNamespace, token }: Claim): string =>
-  `claim.${inodeIn(pidNamespace)}-${pid}-${token}`;
-const inodeIn = (namespace: string): string => /\d+/.exec(namespace)?.[0] ?? '';
+const MADE_BY = /^claim\.(\d*-\d+-\d+)-/;
 const takeoverOf = (token: string): string => `takeover.${token}`;
 
 /**
@@ -39,7 +37,7 @@ const takeoverOf = (token: string): string => `takeover.${token}`;
  */
 export function claimDirectory(directory: string): Ownership {
   const claim: Claim = { ...ownMark(), token: randomHex(8) };
-  const file = join(directory, fileOf(claim));
+  const file = join(directory, `claim.${makerOf(claim)}-${claim.token}`);
   writeFileSync(file, JSON.stringify(claim), { mode: 0o600, flag: 'wx' });
   try {
     while (!tryClaim(directory, claim, file)) {
@@ -103,24 +101,16 @@ function collectClaims(directory: string): void {
       const file = join(directory, name);
       const claim = readClaim(file);
       // One that is being written cannot be read yet, and is somebody's.
-      if (!claim || (isDamaged(claim) && isRecent(file) && !isOfNobody(name))) continue;
+      if (!claim || (isDamaged(claim) && isBeingWritten(file, name))) continue;
       if (isAlive(claim) === false) rmSync(file, { force: true });
     }
 }
 
-function isOfNobody(name: string): boolean {
-  const [, inode, pid] = /^claim\.(\d*)-(\d+)-/.exec(name) ?? [];
-  return inode === inodeIn(ownMark().pidNamespace) && markOf(Number(pid)) === undefined;
-}
+const isBeingWritten = (file: string, name: string): boolean =>
+  isRecent(file) && !isForsaken(file, MADE_BY.exec(name)?.[1]);
 
 const DAMAGED = 'damaged-';
 const isDamaged = ({ token }: Claim): boolean => token.startsWith(DAMAGED);
-
-/** Changed within the last minute, or gone by now. */
-function isRecent(file: string): boolean {
-  const stat = statSync(file, { throwIfNoEntry: false });
-  return stat === undefined || Date.now() - stat.mtimeMs < 60_000;
-}
 
 function linked(file: string, name: string): boolean {
   try {

@@ -5,8 +5,9 @@
  */
 import { mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { isForsaken, makerOf } from '../checkpoints/maker.js';
 import { claimDirectory, isAbandoned, type Ownership } from '../checkpoints/owner.js';
-import { markOf, ownMark } from '../checkpoints/process-start.js';
+import { ownMark } from '../checkpoints/process-start.js';
 import type { ConfigurationValues } from '../configuration/values.js';
 import { randomHex } from '../random.js';
 import { requireTrusted } from '../trust.js';
@@ -21,7 +22,7 @@ export interface Home extends StateDirectories {
 }
 
 const RUNS = 'runs';
-const BEING_MADE = /^new\.(\d+)\.(\d+)\./;
+const BEING_MADE = /^new\.(\d*-\d+-\d+)\./;
 
 /** @throws DIRECTORY_IN_USE, DIRECTORY_UNSAFE, PATH_UNTRUSTED, STATE_WRITE_FAILED */
 export function openHome({ runtimeDir, workDir }: ConfigurationValues, transient: boolean): Home {
@@ -54,8 +55,7 @@ const claimed = (directory: string): Owned => ({ directory, ownership: claimDire
 function makeRun(runs: string): Owned {
   ensureStateDirectory(runs, PRIVATE);
   const name = randomHex(8);
-  const { pid, start } = ownMark();
-  const making = join(runs, `new.${pid}.${start.replace(/\D/g, '')}.${name}`);
+  const making = join(runs, `new.${makerOf(ownMark())}.${name}`);
   mkdirSync(join(making, 'containers'), { mode: PRIVATE, recursive: true });
   const { ownership } = claimed(making);
   const directory = join(runs, name);
@@ -70,8 +70,7 @@ export function claimAbandonedRuns(runtimeDir: string): Owned[] {
     const directory = join(runs, name);
     const making = BEING_MADE.exec(name);
     if (making) {
-      if (markOf(Number(making[1]))?.start.replace(/\D/g, '') !== making[2])
-        rmSync(directory, { recursive: true, force: true });
+      if (isForsaken(directory, making[1])) rmSync(directory, { recursive: true, force: true });
       return [];
     }
     return isAbandoned(directory) ? tryClaim(directory) : [];
