@@ -17,10 +17,26 @@ export interface ContainerTerminal {
   resize(columns: number, rows: number): void;
 }
 
+/** Takes what a container wrote out of a pipe without having it in hands: a process that is killed meanwhile loses nothing. */
+export interface PipeMoves {
+  /**
+   * Moves what is in a pipe, a copy of `take`, to `offset` of a file that is open to write, and not to append.
+   *
+   * @param most  bytes
+   * @returns how many bytes; 0 if there will be no more, undefined if there are none now
+   * @throws what the file answers (ENOSPC, EDQUOT, EFBIG, EINVAL: its filesystem cannot): it is still in the pipe
+   */
+  toFile(output: number, file: number, offset: number, most: number): number | undefined;
+  /** Calls back once, when there is something to move or there will be no more. Returns what ends that; idempotent. */
+  onReady(output: number, callback: () => void): () => void;
+}
+
 /** The agent's side of a container's pipes. */
 export interface ContainerPipes {
   /** Copies, which the caller of `take` owns. `stdin`, to write, is undefined once its end was told. */
   take(): { readonly stdin: number | undefined; readonly stdout: number; readonly stderr: number };
+  /** Absent: a pipe can only be read, and what was read is lost with whoever is killed then. */
+  readonly moves?: PipeMoves | undefined;
   /** Tells the container the end of its stdin, once whoever took a copy of it has closed that. Idempotent. */
   endInput(): void;
 }

@@ -193,8 +193,8 @@ export class Containerizer {
   }
 
   /**
-   * `stdout` or `stderr` of its sandbox, to append, for whoever takes what a container writes to its terminal or pipes. The
-   * caller closes it.
+   * `stdout` or `stderr` of its sandbox, to read and write, for whoever takes what a container writes to its terminal or pipes.
+   * The caller closes it.
    *
    * @throws SANDBOX_REFUSED  the container has put something else there
    */

@@ -103,9 +103,11 @@ describe('a spawned process', () => {
 
   test('N13: has the environment that it was given and nothing else', () => {
     const pid = guarded(SLEEP);
-    // posix_spawn returns when execve has taken the old memory away, a moment before the new one is filled.
+    // posix_spawn returns while execve is under way: the memory may be that of this process still, and then is not filled yet. The
+    // name is set in between.
     const environment = () => readFileSync(`/proc/${pid}/environ`, 'utf8');
-    while (environment() === '') expect(readStat(pid)).toBeDefined();
+    while (readFileSync(`/proc/${pid}/comm`, 'utf8') !== 'sleep\n' || environment() === '')
+      expect(readStat(pid)).toBeDefined();
     expect(environment()).toBe('PATH=/bin\0');
     end(pid);
   });

@@ -29,6 +29,7 @@ import {
   SEAL,
   sealAll,
   seals,
+  spliceToFile,
   symlinkat,
   tryLock,
   unlinkat,
@@ -246,6 +247,55 @@ test('a pipe carries bytes, and EMFILE comes when there are too many', () => {
     null,
   );
   expect(codes).toEqual(['EMFILE', 'EMFILE', 'EMFILE', 'EMFILE']);
+});
+
+describe('what is in a pipe', () => {
+  let path = '';
+  let ends = pipe();
+  beforeEach(() => {
+    path = fs.mkdtempSync(join(tmpdir(), 'caisson-splice-'));
+    ends = pipe();
+  });
+  afterEach(() => {
+    close(ends.readEnd);
+    fs.rmSync(path, { recursive: true });
+  });
+  const openFile = (flags: string) => fs.openSync(join(path, 'file'), flags);
+
+  test('is moved to where it is wanted in a file; then there is nothing, and then no more', () => {
+    const file = openFile('w+');
+    fs.writeSync(file, 'before');
+    fs.writeSync(ends.writeEnd, 'onetwo');
+    expect(spliceToFile(ends.readEnd, file, 6, 3)).toBe(3);
+    expect(spliceToFile(ends.readEnd, file, 9, 65536)).toBe(3);
+    expect(spliceToFile(ends.readEnd, file, 12, 65536)).toBeUndefined();
+    close(ends.writeEnd);
+    expect(spliceToFile(ends.readEnd, file, 12, 65536)).toBe(0);
+    close(file);
+    expect(fs.readFileSync(join(path, 'file'), 'utf8')).toBe('beforeonetwo');
+  });
+
+  test('stays there if the file is open to append', () => {
+    fs.writeSync(ends.writeEnd, 'one');
+    const file = openFile('a');
+    expect(() => spliceToFile(ends.readEnd, file, 0, 65536)).toThrow(failing('EINVAL'));
+    for (const fd of [file, ends.writeEnd]) close(fd);
+    expect(fs.readFileSync(ends.readEnd, 'utf8')).toBe('one');
+  });
+
+  rootTest('and on a full disk what fits is moved', () => {
+    close(ends.writeEnd);
+    const answers = inMountNamespace(({ syscalls: s, fs: files, codeOf }, where) => {
+      s.mount({ source: 'none', target: where, type: 'tmpfs', data: 'size=4096' });
+      const { readEnd, writeEnd } = s.pipe();
+      files.writeSync(writeEnd, Buffer.alloc(5000, 'x'));
+      const file = files.openSync(`${where}/file`, 'w');
+      const moved = s.spliceToFile(readEnd, file, 0, 65536);
+      const code = codeOf(() => s.spliceToFile(readEnd, file, 4096, 65536));
+      return [moved, code, files.readSync(readEnd, Buffer.alloc(8192))];
+    }, path);
+    expect(answers).toEqual([4096, 'ENOSPC', 904]);
+  });
 });
 
 describe('a memfd', () => {

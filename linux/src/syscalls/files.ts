@@ -15,6 +15,7 @@ const readlinkatNative = libc('readlinkat', 'long', ['int', 'const char*', 'void
 const fchownatNative = libc('fchownat', 'int', ['int', 'const char*', 'uint', 'uint', 'int']);
 const fstatfsNative = libc('fstatfs', 'int', ['int', 'void*']);
 const pipe2Native = libc('pipe2', 'int', ['void*', 'int']);
+const spliceNative = libc('splice', 'long', ['int', 'void*', 'int', 'void*', 'size_t', 'uint']);
 const fcntlNative = libc('fcntl', 'int', ['int', 'int', 'long']);
 const closeNative = libc('close', 'int', ['int']);
 const ioctlNative = libc('ioctl', 'int', ['int', 'ulong', 'void*']);
@@ -135,6 +136,28 @@ const pipeEnds = Buffer.alloc(8);
 export function pipe(flags = 0): { readEnd: number; writeEnd: number } {
   checked(pipe2Native(pipeEnds, flags | O.O_CLOEXEC), 'pipe2', { flags });
   return { readEnd: pipeEnds.readInt32LE(0), writeEnd: pipeEnds.readInt32LE(4) };
+}
+
+const SPLICE_F_NONBLOCK = 2;
+const spliceOffset = Buffer.alloc(8);
+
+/**
+ * splice(2): moves what is in a pipe to `offset` of a file, without waiting for more. A process that is killed meanwhile loses nothing:
+ * each byte is in the pipe or in the file.
+ *
+ * @returns how many bytes; 0 if nobody can write to the pipe any more, undefined if there is nothing now
+ * @throws SyscallError  ENOSPC, EDQUOT, EFBIG: it is in the pipe still; EINVAL the file is open to append, or its filesystem cannot
+ */
+export function spliceToFile(
+  pipeEnd: number,
+  file: number,
+  offset: number,
+  most: number,
+): number | undefined {
+  spliceOffset.writeBigInt64LE(BigInt(offset));
+  const moved = Number(spliceNative(pipeEnd, null, file, spliceOffset, most, SPLICE_F_NONBLOCK));
+  if (moved < 0 && lastErrno() === EAGAIN) return undefined;
+  return checked(moved, 'splice', { pipeEnd, file, offset, most });
 }
 
 /** fcntl(2) with a number as argument. */

@@ -32,7 +32,7 @@ export function adoptContainer(
     reaper,
     cgroups,
     terminal: supervisor === undefined ? undefined : terminalOf(supervisor, state, reaper),
-    pipes: supervisor === undefined ? undefined : pipesOf(supervisor, state),
+    pipes: supervisor === undefined ? undefined : pipesOf(supervisor, state, reaper),
     tracking: findTrackingGroup(container, cgroups),
   });
 }
@@ -48,12 +48,12 @@ function terminalOf(
 }
 
 /** And its pipes. */
-function pipesOf(supervisor: number, { pipes }: LinuxLauncherState): HeldPipes | undefined {
+function pipesOf(supervisor: number, { pipes }: LinuxLauncherState, reaper: Reaper): HeldPipes | undefined {
   if (pipes === undefined) return undefined;
   const taken = takeBack(supervisor, [pipes.stdin, pipes.stdout, pipes.stderr]);
   if (!taken) return undefined;
   const [stdin, stdout, stderr] = taken as [number, number, number];
-  return new HeldPipes({ stdin, stdout, stderr });
+  return new HeldPipes({ stdin, stdout, stderr }, reaper);
 }
 
 /** Copies of descriptors that the supervisor holds; undefined if it is ending, or has let go of them. */

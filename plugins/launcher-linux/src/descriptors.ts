@@ -57,7 +57,7 @@ export function openDescriptors(
     if (terminal) theirs.push(terminal.slave, terminal.devpts);
     master = terminal && new MasterSide(terminal.master, reaper);
     const stdioPipes = plan.stdio === 'pipes' ? openStdioPipes(plan.user) : undefined;
-    held = stdioPipes && new HeldPipes(stdioPipes.ours);
+    held = stdioPipes && new HeldPipes(stdioPipes.ours, reaper);
     const stdio = stdioOf(container, plan, terminal, stdioPipes, input);
     theirs.push(...stdio.owned);
     const pipes = known ? undefined : openPipes(ours, theirs);

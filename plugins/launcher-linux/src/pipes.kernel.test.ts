@@ -1,4 +1,5 @@
-import { closeSync, readlinkSync, readSync, writeSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readlinkSync, readSync, rmSync, writeSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { pollReadable } from '@caisson/linux/syscalls';
 import { afterEach, describe, expect } from '@jest/globals';
@@ -95,6 +96,38 @@ describe('pipes', () => {
     second.close(second.stdin!);
     expect(await second.reads(second.stdout)).toBe('c\nover\n');
     expect(attach(launched.process).stdin).toBeUndefined();
+  });
+
+  kernelTest('what the container wrote is moved to a file, until its end', async () => {
+    const { process } = await kit.start('echo one; read x; echo two', { stdio: 'pipes' });
+    const client = attach(process);
+    const { toFile, onReady } = process.pipes!.moves!;
+    const ready = () => new Promise<void>((resolve) => onReady(client.stdout, resolve));
+    const path = join(kit.directory, 'moved');
+    const file = openSync(path, 'w+');
+    try {
+      await ready();
+      expect(toFile(client.stdout, file, 0, 65536)).toBe(4);
+      expect(toFile(client.stdout, file, 4, 65536)).toBeUndefined();
+      onReady(client.stdout, () => expect('called').toBe('not called'))();
+      client.types('\n');
+      await ready();
+      expect(toFile(client.stdout, file, 4, 65536)).toBe(4);
+      await ready();
+      expect(toFile(client.stdout, file, 8, 65536)).toBe(0);
+      expect(readFileSync(path, 'utf8')).toBe('one\ntwo\n');
+    } finally {
+      closeSync(file);
+      rmSync(path);
+    }
+  });
+
+  kernelTest('a container that takes back what it wrote makes nobody wait', async () => {
+    const script = 'exec 3</proc/self/fd/1; echo one; read x <&3; echo "took $x" >&2; sleep 1000';
+    const { process } = await kit.start(script, { stdio: 'pipes' });
+    const client = attach(process);
+    expect(await client.reads(client.stderr, /took/)).toBe('took one\n');
+    expect(() => readSync(client.stdout, Buffer.alloc(8))).toThrow('EAGAIN');
   });
 
   kernelTest('only 0, 1 and 2 of the container know of them (N3)', async () => {

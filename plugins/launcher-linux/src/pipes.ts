@@ -1,7 +1,17 @@
 import { closeSync, fchownSync } from 'node:fs';
-import { fcntl, pipe, receiveDescriptor, sendDescriptors, socketPair } from '@caisson/linux/syscalls';
-import type { ContainerPipes, ResolvedUser } from '@caisson/plugin-sdk';
+import type { Reaper } from '@caisson/linux/process';
+import {
+  fcntl,
+  O,
+  pipe,
+  receiveDescriptor,
+  sendDescriptors,
+  socketPair,
+  spliceToFile,
+} from '@caisson/linux/syscalls';
+import type { ContainerPipes, PipeMoves, ResolvedUser } from '@caisson/plugin-sdk';
 
+const F_SETFL = 4;
 const F_DUPFD_CLOEXEC = 1030;
 
 /**
@@ -63,11 +73,36 @@ function queueOf(descriptor: number): number {
   }
 }
 
+function onReady(reaper: Reaper, output: number, callback: () => void): () => void {
+  let isWaiting = true;
+  reaper.watch(output, () => {
+    isWaiting = false;
+    callback();
+  });
+  return () => {
+    // By now the number may be somebody else's.
+    if (isWaiting) reaper.unwatch(output);
+    isWaiting = false;
+  };
+}
+
 /** The agent's side of the pipes. */
 export class HeldPipes implements ContainerPipes {
   #open = true;
 
-  constructor(private readonly ends: PipeEnds) {}
+  readonly moves: PipeMoves;
+
+  constructor(
+    private readonly ends: PipeEnds,
+    reaper: Reaper,
+  ) {
+    this.moves = {
+      toFile: spliceToFile,
+      onReady: (output, callback) => onReady(reaper, output, callback),
+    };
+    // The container may take back what it wrote after we were told of it, and we would wait for more.
+    for (const fd of [ends.stdout, ends.stderr]) fcntl(fd, F_SETFL, O.O_NONBLOCK);
+  }
 
   take(): ReturnType<ContainerPipes['take']> {
     const { stdin, stdout, stderr } = this.ends;

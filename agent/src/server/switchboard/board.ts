@@ -3,7 +3,8 @@ import { apiErrors } from '../errors.js';
 import { BoardInput } from './board-input.js';
 import { catchUp } from './catch-up.js';
 import type { Ends } from './ends.js';
-import type { OutputFiles } from './output-files.js';
+import type { OutputFile } from './output-file.js';
+import type { OutputSink, OutputSource } from './output-source.js';
 import { OutputStream } from './output-stream.js';
 import { type OutputName, outputFrame, type Position, writtenFrame } from './process-io.js';
 
@@ -17,6 +18,8 @@ export class Board {
   /** What it wrote has been passed on, and there is no more. */
   readonly finished: Promise<void>;
   readonly input: BoardInput;
+  readonly #files: readonly OutputFile[];
+  readonly #sources: readonly OutputSource[];
   readonly #streams = new Set<OutputStream>();
   /** Those that have enough for now: the container waits for them. */
   readonly #full = new Set<OutputStream>();
@@ -32,18 +35,16 @@ export class Board {
   constructor(
     private readonly id: string,
     private readonly ends: Ends,
-    private readonly files: OutputFiles,
+    fileOf: (name: OutputName) => OutputFile,
     private readonly log: Logger,
   ) {
-    this.#open = ends.outputs.length;
+    this.#files = ends.outputs.map(({ name }) => fileOf(name));
+    this.#sources = ends.outputs.map((output, at) => output.flowingTo(this.#sink(this.#files[at]!)));
+    this.#open = this.#sources.length;
     this.input = new BoardInput(id, ends.input);
     this.finished = new Promise((resolve) => {
       this.#finish = resolve;
     });
-    for (const { stream } of ends.outputs) {
-      stream.on('error', () => {}); // EIO: nobody has the terminal open any more
-      stream.once('close', () => this.#closed());
-    }
   }
 
   /** How many have attached to its output, and do not know where they are in it. */
@@ -72,8 +73,7 @@ export class Board {
   start(): void {
     if (this.#started || this.#awaited > 0) return;
     this.#started = true;
-    for (const { name, stream } of this.ends.outputs)
-      stream.on('data', (data: Buffer) => this.#pass(name, data));
+    this.#resume();
   }
 
   /**
@@ -114,9 +114,8 @@ export class Board {
   }
 
   async #catchUp(stream: OutputStream, from: Position): Promise<void> {
-    const names = this.ends.outputs.map(({ name }) => name);
     try {
-      await catchUp(stream, this.files, names, from, () => this.#join(stream));
+      await catchUp(stream, this.#files, from, () => this.#join(stream));
     } catch (error) {
       this.log.warn({ container: this.id, error: messageOf(error) }, 'what it has written cannot be read');
       stream.destroy();
@@ -147,18 +146,26 @@ export class Board {
   #closeEnds(): void {
     clearTimeout(this.#patience);
     this.input.close();
-    for (const { stream } of this.ends.outputs) stream.destroy();
+    for (const source of this.#sources) source.close();
   }
 
-  #pass(name: OutputName, data: Buffer): void {
-    this.files.append(name, data);
+  #sink(file: OutputFile): OutputSink {
+    return {
+      file,
+      isWatched: () => this.#streams.size > 0,
+      show: (data) => this.#show(file.name, data),
+      closed: () => this.#closed(),
+    };
+  }
+
+  #show(name: OutputName, data: Buffer): void {
     if (this.#streams.size === 0) return;
     const frame = outputFrame(name, data);
     for (const stream of this.#streams) {
       if (stream.position) stream.position[name] = (stream.position[name] ?? 0) + data.length;
       if (!stream.write(frame)) this.#full.add(stream);
     }
-    if (this.#full.size > 0 && !this.#ended) for (const { stream } of this.ends.outputs) stream.pause();
+    if (this.#full.size > 0 && !this.#ended) for (const source of this.#sources) source.pause();
   }
 
   #drained(stream: OutputStream): void {
@@ -172,7 +179,7 @@ export class Board {
   }
 
   #resume(): void {
-    if (this.#started) for (const { stream } of this.ends.outputs) stream.resume();
+    if (this.#started) for (const source of this.#sources) source.resume();
   }
 
   #closed(): void {
@@ -180,7 +187,7 @@ export class Board {
     if (this.#open > 0) return;
     clearTimeout(this.#deadline);
     this.input.close();
-    this.files.close();
+    for (const file of this.#files) file.close();
     for (const stream of this.#streams) stream.end();
     this.#finish();
   }

@@ -1,6 +1,6 @@
-import type { OutputFiles, OutputReader } from './output-files.js';
+import type { OutputFile, OutputReader } from './output-file.js';
 import type { OutputStream } from './output-stream.js';
-import { type OutputName, outputFrame, type Position, positionFrame } from './process-io.js';
+import { outputFrame, type Position, positionFrame } from './process-io.js';
 
 /**
  * Gives a stream what is in the files from a position on, as fast as it is read, and then `join`s it with those that get what is
@@ -10,12 +10,11 @@ import { type OutputName, outputFrame, type Position, positionFrame } from './pr
  */
 export async function catchUp(
   stream: OutputStream,
-  files: OutputFiles,
-  names: readonly OutputName[],
+  files: readonly OutputFile[],
   from: Position,
   join: () => void,
 ): Promise<void> {
-  const readers = names.flatMap((name) => files.reader(name) ?? []);
+  const readers = files.flatMap((file) => file.reader() ?? []);
   try {
     const position = beginning(readers, from);
     stream.position = position;

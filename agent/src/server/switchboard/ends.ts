@@ -1,8 +1,9 @@
 /** The agent's ends of a container's terminal or pipes, as streams. */
 import { Socket } from 'node:net';
-import type { Readable } from 'node:stream';
 import { type ContainerPipes, type ContainerTerminal, messageOf } from '@caisson/plugin-sdk';
 import { TerminalOutput } from '../../run/terminal-output.js';
+import { MovedSource } from './moved-source.js';
+import { type OutputSink, type OutputSource, ReadSource } from './output-source.js';
 import { PipeOutput } from './pipe-output.js';
 import type { OutputName } from './process-io.js';
 
@@ -15,8 +16,15 @@ export interface InputEnd {
   close(): void;
 }
 
+/** Where it writes. */
+export interface Output {
+  readonly name: OutputName;
+  /** Once. */
+  flowingTo(sink: OutputSink): OutputSource;
+}
+
 export interface Ends {
-  readonly outputs: readonly { readonly name: OutputName; readonly stream: Readable }[];
+  readonly outputs: readonly Output[];
   /** Undefined: the container has been told the end of its stdin. */
   readonly input: InputEnd | undefined;
   /** Undefined of pipes. */
@@ -24,23 +32,29 @@ export interface Ends {
 }
 
 /** What a container writes to its stderr is not told apart. */
-export const endsOfTerminal = (terminal: ContainerTerminal): Ends => ({
-  outputs: [{ name: 'stdout', stream: new TerminalOutput(terminal) }],
-  input: { write: (data) => terminal.write(data), close: () => {} },
-  resize: (columns, rows) => terminal.resize(columns, rows),
-});
+export function endsOfTerminal(terminal: ContainerTerminal): Ends {
+  const stream = new TerminalOutput(terminal);
+  return {
+    outputs: [{ name: 'stdout', flowingTo: (sink) => new ReadSource(stream, sink) }],
+    input: { write: (data) => terminal.write(data), close: () => {} },
+    resize: (columns, rows) => terminal.resize(columns, rows),
+  };
+}
 
 export function endsOfPipes(pipes: ContainerPipes): Ends {
   const { stdin, stdout, stderr } = pipes.take();
   return {
     outputs: [
-      { name: 'stdout', stream: new PipeOutput(stdout) },
-      { name: 'stderr', stream: new PipeOutput(stderr) },
+      { name: 'stdout', flowingTo: (sink) => sourceOf(stdout, pipes, sink) },
+      { name: 'stderr', flowingTo: (sink) => sourceOf(stderr, pipes, sink) },
     ],
     input: stdin === undefined ? undefined : new PipeInput(stdin, pipes),
     resize: undefined,
   };
 }
+
+const sourceOf = (pipe: number, { moves }: ContainerPipes, sink: OutputSink): OutputSource =>
+  moves ? new MovedSource(pipe, moves, sink) : new ReadSource(new PipeOutput(pipe), sink);
 
 class PipeInput implements InputEnd {
   readonly #stream: Socket;

@@ -8,7 +8,8 @@ import type { Containers } from '../context.js';
 import { apiErrors } from '../errors.js';
 import { Board } from './board.js';
 import { type Ends, endsOfPipes, endsOfTerminal } from './ends.js';
-import { OutputFiles } from './output-files.js';
+import { OutputFile } from './output-file.js';
+import type { OutputName } from './process-io.js';
 
 type Attachable = Pick<Containers, 'list' | 'onEvent' | 'inspect' | 'terminal' | 'pipes' | 'openOutput'>;
 
@@ -84,9 +85,9 @@ export class Switchboard {
   }
 
   #openBoard(id: ContainerId, ends: Ends, awaited: number): Board {
-    const names = ends.outputs.map(({ name }) => name);
-    const files = new OutputFiles(id, (name) => this.containers.openOutput(id, name), names, this.log);
-    const board = new Board(id, ends, files, this.log);
+    const open = (name: OutputName) => this.containers.openOutput(id, name);
+    const fileOf = (name: OutputName) => new OutputFile(id, name, open, this.log);
+    const board = new Board(id, ends, fileOf, this.log);
     this.#boards.set(id, board);
     board.finished.then(() => {
       if (this.#boards.get(id) === board) this.#boards.delete(id);
