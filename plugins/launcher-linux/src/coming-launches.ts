@@ -27,13 +27,14 @@ export class ComingLaunches {
    */
   executed(kind: LaunchKind | undefined): void {
     if (kind) this.#kinds.set(kind.program, kind);
+    // While the command runs: whoever launches one after another waits for nothing else meanwhile.
+    this.#replenish(kind);
     this.#onceQuiet();
   }
 
   /** It has ended. */
   ended(kind: LaunchKind | undefined): void {
-    // Whoever waits for the end is told first.
-    if (kind && this.#server?.isReadyFor(kind) === false) setImmediate(() => this.#prepare([kind], 1));
+    this.#replenish(kind);
     this.#onceQuiet();
   }
 
@@ -42,6 +43,11 @@ export class ComingLaunches {
     clearTimeout(this.#timer);
     this.#server?.end();
     this.#server = undefined;
+  }
+
+  /** Whoever waits for what was executed or has ended is told first. */
+  #replenish(kind: LaunchKind | undefined): void {
+    if (kind && this.#server?.isReadyFor(kind) === false) setImmediate(() => this.#prepare([kind], 1));
   }
 
   #onceQuiet(): void {
