@@ -139,6 +139,7 @@ export class Board {
 
   /** Gives back what this process holds. The container goes on: to those who have attached it is not the end. */
   close(): void {
+    for (const source of this.#sources) source.empty();
     this.#streams.clear();
     this.#closeEnds();
   }

@@ -32,6 +32,9 @@ export class MovedSource implements OutputSource {
     this.#stopWaiting();
   }
 
+  /** Nothing ever is. */
+  empty(): void {}
+
   close(): void {
     if (this.#isClosed) return;
     this.pause();

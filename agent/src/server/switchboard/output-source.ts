@@ -6,6 +6,8 @@ export interface OutputSource {
   /** It comes until `pause`. Before the first `resume`, all of it stays where it is. */
   resume(): void;
   pause(): void;
+  /** What this process has in its hands by now goes where it belongs, also while it is paused. */
+  empty(): void;
   /** Gives back what this process holds. Idempotent. */
   close(): void;
 }
@@ -40,6 +42,11 @@ export class ReadSource implements OutputSource {
 
   pause(): void {
     this.stream.pause();
+  }
+
+  empty(): void {
+    // Each piece is told as `data`, too.
+    if (this.#isStarted) while (this.stream.read() !== null) {}
   }
 
   close(): void {
