@@ -17,26 +17,40 @@ export class OutputFile {
     open: (name: OutputName) => number,
     private readonly log: Logger,
   ) {
-    this.#tried(() => {
+    try {
       this.#fd = open(name);
-    });
+    } catch (error) {
+      this.#report(error);
+    }
   }
 
-  /** At once: what was read is in the file when the agent is killed. */
+  /** Behind its end, at once: what was read is in the file when the agent is killed. */
   append(data: Buffer): void {
-    this.extend((fd, size) => {
-      for (let written = 0; written < data.length; )
-        written += writeSync(fd, data, written, data.length - written, size + written);
-    });
+    const fd = this.#fd;
+    if (fd === undefined) return;
+    try {
+      let { size } = fstatSync(fd);
+      for (let rest = data; rest.length > 0; ) {
+        const written = writeSync(fd, rest, 0, rest.length, size);
+        rest = rest.subarray(written);
+        size += written;
+      }
+    } catch (error) {
+      this.#report(error);
+    }
   }
 
   /**
-   * Puts something behind its end, which is where it is now: its owner may have made it shorter.
-   * @returns what `put` does; undefined if it threw, or there is no file
+   * Lets `move` put something behind its end, which is where it is now: its owner may have made it shorter.
+   * @returns what `move` does; undefined if it threw, or there is no file
    */
-  extend<T>(put: (fd: number, size: number) => T): T | undefined {
-    const fd = this.#fd;
-    return fd === undefined ? undefined : this.#tried(() => put(fd, fstatSync(fd).size));
+  extend<T>(move: (fd: number, size: number) => T): T | undefined {
+    if (this.#fd === undefined) return undefined;
+    try {
+      return move(this.#fd, fstatSync(this.#fd).size);
+    } catch {
+      return undefined; // the same is appended then: that says what is wrong
+    }
   }
 
   /** Less where its owner has made it shorter. */
@@ -55,15 +69,6 @@ export class OutputFile {
   close(): void {
     if (this.#fd !== undefined) closeSync(this.#fd);
     this.#fd = undefined;
-  }
-
-  #tried<T>(act: () => T): T | undefined {
-    try {
-      return act();
-    } catch (error) {
-      this.#report(error);
-      return undefined;
-    }
   }
 
   #report(error: unknown): void {
