@@ -1,4 +1,4 @@
-import { constants, openSync } from 'node:fs';
+import { constants, fstatSync, openSync } from 'node:fs';
 import type { ContainerTerminal } from '@caisson/plugin-sdk';
 import { expect, test } from '@jest/globals';
 import { TerminalOutput } from './terminal-output.js';
@@ -21,4 +21,15 @@ test('a container may have ended, and its terminal be given back, before somebod
   output.destroy();
   await closed;
   expect(errors).toEqual([]);
+});
+
+test('what is taken when there is no second one to take is given back', () => {
+  const taken: number[] = [];
+  const take = () => {
+    if (taken.length === 1) throw new Error('EMFILE');
+    taken.push(openSync('/dev/ptmx', O_RDWR | O_NOCTTY | O_NONBLOCK));
+    return taken[0] as number;
+  };
+  expect(() => new TerminalOutput({ take } as ContainerTerminal)).toThrow('EMFILE');
+  expect(() => fstatSync(taken[0] as number)).toThrow('EBADF');
 });

@@ -17,8 +17,13 @@ export class TerminalOutput extends Readable {
   constructor(private readonly terminal: ContainerTerminal) {
     super();
     this.#fd = terminal.take();
-    // At once: by the time that somebody reads, the container may have ended, and the terminal be given back.
-    this.#stream = this.#open();
+    try {
+      // At once: by the time that somebody reads, the container may have ended, and the terminal be given back.
+      this.#stream = this.#open();
+    } catch (error) {
+      closeSync(this.#fd);
+      throw error;
+    }
   }
 
   override _read(): void {

@@ -89,6 +89,22 @@ describe('what two isolators agree on is no contradiction', () => {
     expect(plan.data.fileOperations.map(({ path }) => path)).toEqual(['/a', '/a/b']);
   });
 
+  test('the same mount or file, added twice, is there twice; what an isolator does with its own afterwards is its own affair', () => {
+    const plan = new LaunchPlan({ argv: ['true'] });
+    const mount = { type: 'tmpfs' as const, target: '/a', flags: [] };
+    const file = { kind: 'mkdir' as const, path: '/b', mode: 0o755 };
+    for (let count = 0; count < 2; count += 1) {
+      plan.mount(mount);
+      plan.fileOperation(file);
+    }
+    mount.target = '/elsewhere';
+    const { mounts, fileOperations } = plan.data;
+    expect(mounts.map(({ target }) => target)).toEqual(['/a', '/a']);
+    expect(mounts[0]).not.toBe(mounts[1]);
+    expect(fileOperations).toEqual([file, file]);
+    expect(fileOperations[0]).not.toBe(fileOperations[1]);
+  });
+
   test('one may say it again itself', () => {
     const plan = new LaunchPlan({ argv: ['true'] });
     plan.setEnvironment('A', '1');

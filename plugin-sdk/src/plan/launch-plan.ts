@@ -151,13 +151,14 @@ export class LaunchPlan {
       this.#requireAbsolute('a bind mount of', mount.source);
       if (mount.below !== undefined) this.#requireInside('a bind mount of', `/${mount.below}`);
     }
-    this.data.mounts.push(mount);
+    // A copy: an isolator may add the same one twice, and a launcher tells them apart.
+    this.data.mounts.push({ ...mount });
   }
 
   fileOperation(operation: FileOperation): void {
     this.#credit('fileOperations');
     this.#requireInside(`a ${operation.kind} of`, operation.path);
-    this.data.fileOperations.push(operation);
+    this.data.fileOperations.push({ ...operation });
   }
 
   /** Nothing of the path can be read: an empty read-only directory, or /dev/null. Absent paths are skipped. */
