@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { connect, createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { dirname, join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { SLOWNESS, withCensus } from '@caisson/linux/testing';
@@ -116,6 +116,16 @@ const isAnswered = (socketPath: string): Promise<boolean> =>
       resolve(true);
     }).once('error', () => resolve(false));
   });
+
+/** Of 127.0.0.1. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
 
 /** @param shown  what there is instead */
 async function until(condition: () => boolean, shown: () => string): Promise<void> {
@@ -275,6 +285,31 @@ describe('caisson agent --takeover', () => {
     expect(await before.ended).toMatchObject({ status: 0 });
   });
 
+  test('over TCP: who waits is answered by the next one, and the port is its', async () => {
+    const port = await freePort();
+    const flags = ['--port', `${port}`, '--tcp-without-authentication'];
+    const at = (path: string) => `http://127.0.0.1:${port}${path}`;
+    const post = (body: object) =>
+      fetch(at('/api/v1'), {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+    await agent.start(...flags);
+    await launch('web', 'exec sleep 1000');
+    const waiting = post({ type: 'WAIT_CONTAINER', wait_container: { container_id: wire('web') } });
+    // Behind it, on a connection of its own.
+    expect((await post({ type: 'GET_CONTAINERS' })).status).toBe(200);
+    const before = agent.running;
+    await agent.start('--takeover', ...flags);
+    expect(await (await post({ type: 'GET_CONTAINERS' })).json()).toMatchObject({
+      get_containers: { containers: [{ container_id: { value: 'web' } }] },
+    });
+    await call('KILL_CONTAINER', 'web');
+    expect(await (await waiting).json()).toMatchObject({ wait_container: { exit_status: 9 } });
+    expect(await before.ended).toMatchObject({ status: 0 });
+  });
+
   test('a successor that cannot start changes nothing', async () => {
     await agent.start();
     await launch('web', 'exec sleep 1000');
@@ -286,6 +321,24 @@ describe('caisson agent --takeover', () => {
     });
     expect(await processes()).toEqual(before);
     expect(agent.isRunning).toBe(true);
+  });
+
+  test('a successor whose port is taken: the one before has its containers again, and its own port', async () => {
+    const taken = createServer().listen(0, '127.0.0.1');
+    await once(taken, 'listening');
+    const port = await freePort();
+    const open = '--tcp-without-authentication';
+    await agent.start('--port', `${port}`, open);
+    await launch('web', 'exec sleep 1000');
+    const before = await processes();
+    const next = ['agent', '--takeover', '--port', `${(taken.address() as AddressInfo).port}`, open];
+    expect(await folder.caisson(next)).toMatchObject({
+      status: 125,
+      stderr: expect.stringContaining('EADDRINUSE'),
+    });
+    taken.close();
+    expect(await processes()).toEqual(before);
+    expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
   });
 
   test('a successor that is killed on its way: the containers are taken back, or it has them; who is attached misses nothing', async () => {

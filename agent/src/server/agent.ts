@@ -145,8 +145,12 @@ export class Agent implements AgentContext {
     const { socket } = this.settings;
     const following = (async () => {
       await this.#listeners.listen(nextSocketOf(socket));
-      await this.#recover(configuration, () => askForContainers(socket));
-      await this.#listeners.listenRemotely();
+      await this.#recover(configuration, async () => {
+        const attached = await askForContainers(socket);
+        // At once: the one before has left the port, and connections are refused; who comes by it waits, like all.
+        await this.#listeners.listenRemotely();
+        return attached;
+      });
       this.#listeners.replace(socket);
     })();
     this.handover.hold(following);
