@@ -323,7 +323,7 @@ describe('caisson agent --takeover', () => {
     expect(agent.isRunning).toBe(true);
   });
 
-  test('a successor whose port is taken: the one before has its containers again, and its own port', async () => {
+  test('a successor whose port is taken: the one before has its containers, its port and its configuration again', async () => {
     const taken = createServer().listen(0, '127.0.0.1');
     await once(taken, 'listening');
     const port = await freePort();
@@ -331,6 +331,9 @@ describe('caisson agent --takeover', () => {
     await agent.start('--port', `${port}`, open);
     await launch('web', 'exec sleep 1000');
     const before = await processes();
+    folder.configure({ ...CONFIGURATION, isolation: [...CONFIGURATION.isolation, 'linux/nnp'] });
+    agent.running.child.kill('SIGHUP');
+    await agent.running.says(/"msg":"a new configuration/);
     const next = ['agent', '--takeover', '--port', `${(taken.address() as AddressInfo).port}`, open];
     expect(await folder.caisson(next)).toMatchObject({
       status: 125,
@@ -338,7 +341,8 @@ describe('caisson agent --takeover', () => {
     });
     taken.close();
     expect(await processes()).toEqual(before);
-    expect((await fetch(`http://127.0.0.1:${port}/health`)).status).toBe(200);
+    const flags = await fetch(`http://127.0.0.1:${port}/flags`);
+    expect(await flags.json()).toMatchObject({ flags: { isolation: expect.stringContaining('linux/nnp') } });
   });
 
   test('a successor that is killed on its way: the containers are taken back, or it has them; who is attached misses nothing', async () => {

@@ -1219,6 +1219,13 @@ describe('a reload', () => {
     ]);
   });
 
+  test('is what the configuration is from then on', async () => {
+    const containerizer = await start();
+    const next = fakeConfiguration(directory);
+    await containerizer.reloadWith(fakeGeneration(kernel, []), next);
+    expect(containerizer.configuration).toBe(next);
+  });
+
   test('cannot move the state', async () => {
     const containerizer = await start();
     const moved = fakeConfiguration(directory, {}, { workDir: directory.join('elsewhere') });

@@ -9,19 +9,17 @@ import type {
   Resources,
   Termination,
 } from '@caisson/plugin-sdk';
-import { LimitsSchema, messageOf, ResourcesSchema } from '@caisson/plugin-sdk';
-import { IsolatorStore } from '../checkpoints/isolator-store.js';
+import { LimitsSchema, ResourcesSchema } from '@caisson/plugin-sdk';
 import { noteFilesystem } from '../checkpoints/state-file.js';
 import type { Configuration } from '../configuration/values.js';
 import { coreErrors } from '../errors.js';
-import type { PhaseObserver } from '../hooks/phases.js';
-import type { Generation } from '../plugin-host/generation.js';
 import { type PreparedGeneration, prepareGeneration } from '../plugin-host/prepare-generation.js';
 import type { Selection } from '../plugin-host/selection.js';
 import { randomUuid } from '../random.js';
 import type { Core } from './core.js';
 import { endContainer, writeLate } from './ending.js';
 import { ContainerEvents, type ContainerListener } from './events.js';
+import { Generations } from './generations.js';
 import { type Home, openHome } from './home.js';
 import { detailsOf, summaryOf } from './inspect.js';
 import { launchContainer } from './launching.js';
@@ -48,16 +46,11 @@ export class Containerizer {
   readonly #events: ContainerEvents;
   readonly #core: Core;
   readonly #home: Home;
-  #generation!: Generation;
-  /** With those that a reload has followed and that still have containers. */
-  readonly #generations = new Set<Generation>();
+  /** Undefined where the first could not be made. */
+  #generations!: Generations;
   #isClosed = false;
 
-  private constructor(
-    readonly configuration: Configuration,
-    log: Logger,
-    transient: boolean,
-  ) {
+  private constructor(configuration: Configuration, log: Logger, transient: boolean) {
     this.#events = new ContainerEvents(log);
     this.#core = {
       log,
@@ -89,9 +82,7 @@ export class Containerizer {
   ): Promise<Containerizer> {
     const containerizer = new Containerizer(configuration, log, transient);
     try {
-      const generation = containerizer.#create(prepared, configuration);
-      containerizer.#generation = generation;
-      await recoverAll(containerizer.#core, generation, containerizer.#home, containerizer.#registry);
+      await containerizer.#recover(prepared, configuration);
       return containerizer;
     } catch (error) {
       await containerizer.#giveUp();
@@ -99,9 +90,14 @@ export class Containerizer {
     }
   }
 
+  /** Of the last reload that was not refused. */
+  get configuration(): Configuration {
+    return this.#generations.configuration;
+  }
+
   /** The launcher and the isolators of containers that are launched from now on. */
   get selection(): Selection {
-    return this.#generation.selection;
+    return this.#generations.last.selection;
   }
 
   /** Resolves once the command was executed. A failure leaves nothing, and names isolator, phase and container. */
@@ -217,23 +213,15 @@ export class Containerizer {
   }
 
   async reloadWith(prepared: PreparedGeneration, configuration: Configuration): Promise<Selection> {
-    const { workDir, runtimeDir } = configuration.values;
-    if (workDir !== this.configuration.values.workDir || runtimeDir !== this.configuration.values.runtimeDir)
-      throw coreErrors.CONFIG_INVALID('reload', ['workDir and runtimeDir stay as they are until a restart']);
-    const next = this.#create(prepared, configuration);
-    await recoverIsolators(this.#core, next, { running: [], ending: [] });
-    const last = this.#generation;
-    this.#generation = next;
-    last.retire();
-    for (const each of this.#generations) if (each.isClosed) this.#generations.delete(each);
-    return next.selection;
+    await this.#generations.replace(prepared, configuration, (next) =>
+      recoverIsolators(this.#core, next, { running: [], ending: [] }),
+    );
+    return this.selection;
   }
 
   /** The isolator whose code an error came from, for what nobody handled: `unhandledRejection` names it (K2). */
   isolatorOf(error: unknown): string | undefined {
-    const stack = error instanceof Error ? error.stack : undefined;
-    if (stack === undefined) return undefined;
-    return [...this.#generations].map((each) => each.isolatorIn(stack)).find((name) => name !== undefined);
+    return this.#generations.isolatorOf(error);
   }
 
   /** Gives back what this process holds. Containers go on, for the next one to take up; of a transient one they end. */
@@ -255,7 +243,7 @@ export class Containerizer {
 
   #begin(text: string, input: ContainerConfig): ManagedContainer {
     const { id, config, parent } = validateLaunch(text, input, this.#registry.containers);
-    const generation = parent?.generation ?? this.#generation;
+    const generation = parent?.generation ?? this.#generations.last;
     requireVolumeProviders(id, generation.isolators, config, parent !== undefined);
     const complete = this.#core.transient ? { ...config, dieWithParent: true } : config;
     const user = checkUser(generation.launcher.validate(complete));
@@ -287,32 +275,10 @@ export class Containerizer {
     return container;
   }
 
-  #create(prepared: PreparedGeneration, { values: { timeouts } }: Configuration): Generation {
-    const { log } = this.#core;
-    const { workDir, runtimeDir } = this.#home;
-    const directoryOf = (id: ContainerId) => this.#registry.directoryOf(id);
-    const generation = prepared.create({
-      log,
-      timeouts,
-      directories: { workDir, runtimeDir },
-      observer: this.#observer(),
-      checkpointsFor: (owner: string) => new IsolatorStore(owner, directoryOf, log),
-    });
-    this.#generations.add(generation);
-    return generation;
-  }
-
-  #observer(): PhaseObserver {
-    return {
-      tapped: (id, { isolator, phase }, ms, failed) => {
-        if (this.#events.isHeard) this.#events.emit({ type: 'tap', id, isolator, phase, ms, failed });
-      },
-      failedLate: (id, { isolator, phase }, error) =>
-        this.#core.log.warn(
-          { container: id, isolator, phase, error: messageOf(error) },
-          'a tap failed after its time',
-        ),
-    };
+  async #recover(prepared: PreparedGeneration, configuration: Configuration): Promise<void> {
+    const [core, home, registry] = [this.#core, this.#home, this.#registry];
+    this.#generations = new Generations(core, this.#events, home, registry, prepared, configuration);
+    await recoverAll(core, this.#generations.last, home, registry);
   }
 
   async #endAll(containers: readonly ManagedContainer[]): Promise<void> {
@@ -326,7 +292,7 @@ export class Containerizer {
   }
 
   async #giveUp(): Promise<void> {
-    await Promise.all([...this.#generations].map((each) => each.close()));
+    await this.#generations?.close();
     this.#home.release();
   }
 }
