@@ -1250,9 +1250,11 @@ test('a record on disk says what recovery needs', async () => {
   });
 });
 
-test('nothing is launched once it is closed', async () => {
+test('nothing is launched or reloaded once it is closed', async () => {
   const containerizer = await start();
   await kill(containerizer);
+  const reloading = containerizer.reloadWith(fakeGeneration(kernel, []), fakeConfiguration(directory));
+  expect(await rejection(reloading)).toMatchObject({ code: 'CONTAINERIZER_CLOSED' });
   expect(await rejection(containerizer.launch('web', command))).toMatchObject({
     code: 'CONTAINERIZER_CLOSED',
   });

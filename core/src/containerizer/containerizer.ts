@@ -213,6 +213,7 @@ export class Containerizer {
   }
 
   async reloadWith(prepared: PreparedGeneration, configuration: Configuration): Promise<Selection> {
+    this.#requireOpen();
     await this.#generations.replace(prepared, configuration, (next) =>
       recoverIsolators(this.#core, next, { running: [], ending: [] }),
     );
