@@ -53,12 +53,16 @@ export class OutputFile {
     }
   }
 
-  /** Less where its owner has made it shorter. */
+  /** Less where its owner has made it shorter, or it cannot be read. */
   read(offset: number, bytes: number): Buffer {
     const piece = Buffer.allocUnsafe(bytes);
-    return this.#fd === undefined
-      ? piece.subarray(0, 0)
-      : piece.subarray(0, readSync(this.#fd, piece, 0, bytes, offset));
+    let length = 0;
+    try {
+      if (this.#fd !== undefined) length = readSync(this.#fd, piece, 0, bytes, offset);
+    } catch (error) {
+      this.#report(error);
+    }
+    return piece.subarray(0, length);
   }
 
   /** Undefined where there is no file. */
