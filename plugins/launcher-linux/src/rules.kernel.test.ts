@@ -39,6 +39,7 @@ import {
   WAIT,
   waitid,
 } from '@caisson/linux/syscalls';
+import { SLOWNESS } from '@caisson/linux/testing';
 import { describe, expect } from '@jest/globals';
 import { DEFAULT_CAPABILITIES } from './capabilities.js';
 import { forkContainer } from './fork.js';
@@ -57,6 +58,8 @@ import { thawFreezerOf } from './tracking-group.js';
 const kit = useLaunchKit({ reapOrphans: true });
 const SIGKILL = 9;
 const user = { uid: 1000, gid: 1000, supplementaryGids: [] };
+
+const ENDS_WITHIN_MS = 20_000 * SLOWNESS;
 
 /** A process that makes the calls of a table and then waits until its standard input ends. */
 class Waiter {
@@ -84,7 +87,21 @@ class Waiter {
   /** The raw end: exit code or signal. */
   end(): number | undefined {
     closeSync(this.#input);
-    return waitid(P_PID, this.pid, WAIT.WEXITED)?.status;
+    const pidfd = pidfdOpen(this.pid);
+    try {
+      if (!pollReadable(pidfd, ENDS_WITHIN_MS)) this.#fail();
+      return waitid(P_PID, this.pid, WAIT.WEXITED)?.status;
+    } finally {
+      closeSync(pidfd);
+    }
+  }
+
+  #fail(): never {
+    const call = readFileSync(`/proc/${this.pid}/syscall`, 'latin1');
+    const state = readStat(this.pid)?.state;
+    process.kill(this.pid, 'SIGKILL');
+    waitid(P_PID, this.pid, WAIT.WEXITED);
+    throw new Error(`process ${this.pid} does not end: state ${state}, system call ${call}`);
   }
 }
 
@@ -221,6 +238,7 @@ function childrenOf(pid: number): number[] {
   for (;;) {
     const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'latin1');
     if (text !== '') return text.trim().split(' ').map(Number);
+    if (readStat(pid)?.state === 'Z') throw new Error(`process ${pid} has ended without a child`);
   }
 }
 
