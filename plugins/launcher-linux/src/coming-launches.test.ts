@@ -55,18 +55,35 @@ test('each kind that was launched is prepared once nothing was launched or has e
   expect(server().asked).toHaveLength(2);
 });
 
-test.each(['executed', 'ended'] as const)(
-  'where nothing is ready when a command was %s, one is prepared at once, behind whoever waits for that',
-  (event) => {
-    launches.executed(kindOf('a'));
-    jest.runAllTimers();
-    server().ready = 0;
-    launches[event](kindOf('a'));
-    expect(server().asked).toEqual(['a all']);
+test('where nothing is ready, one is prepared at once, behind whoever waits for the end', () => {
+  launches.executed(kindOf('a'));
+  jest.runAllTimers();
+  server().ready = 0;
+  launches.ended(kindOf('a'));
+  expect(server().asked).toEqual(['a all']);
+  jest.advanceTimersByTime(0);
+  expect(server().asked).toEqual(['a all', 'a 1']);
+});
+
+test('in a row that is longer than what is kept ready, it is while the command runs; until it is quiet again', () => {
+  const kind = kindOf('a');
+  const executed = () => {
+    launches.executed(kind);
     jest.advanceTimersByTime(0);
-    expect(server().asked).toEqual(['a all', 'a 1']);
-  },
-);
+  };
+  launches.executed(kind);
+  jest.runAllTimers();
+  server().ready = 0;
+  executed();
+  executed();
+  expect(server().asked).toEqual(['a all']);
+  executed();
+  expect(server().asked).toEqual(['a all', 'a 1']);
+  jest.runAllTimers();
+  expect(server().asked).toEqual(['a all', 'a 1', 'a all']);
+  executed();
+  expect(server().asked).toHaveLength(3);
+});
 
 test('a server that was found dead is ended, and another one started', () => {
   launches.executed(kindOf('a'));

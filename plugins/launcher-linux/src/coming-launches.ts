@@ -3,6 +3,8 @@ import type { ForkServer, LaunchKind } from './fork-server.js';
 
 /** How long nothing was launched, and nothing has ended: preparing a launch takes most of a millisecond of a processor. */
 const QUIET_MS = 3;
+/** So many in a row have been prepared for while it was quiet: to prepare more beside them would only slow them down. */
+const EXPECTED = 2;
 
 /**
  * The fork server of a launcher, and when it prepares launches to come: while nobody waits for one, nor for what one has started.
@@ -13,6 +15,8 @@ export class ComingLaunches {
   #server: ForkServer | undefined;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
+  /** Launches since it was quiet. */
+  #inARow = 0;
 
   constructor(private readonly start: () => ForkServer) {}
 
@@ -27,8 +31,9 @@ export class ComingLaunches {
    */
   executed(kind: LaunchKind | undefined): void {
     if (kind) this.#kinds.set(kind.program, kind);
+    this.#inARow += 1;
     // While the command runs: whoever launches one after another waits for nothing else meanwhile.
-    this.#replenish(kind);
+    if (this.#inARow > EXPECTED) this.#replenish(kind);
     this.#onceQuiet();
   }
 
@@ -58,6 +63,7 @@ export class ComingLaunches {
 
   #prepareAll(): void {
     const kinds = [...this.#kinds.values()];
+    this.#inARow = 0;
     this.#kinds.clear();
     this.#prepare(kinds);
   }
