@@ -12,6 +12,9 @@ export function flagNames(flags: number, table: Readonly<Record<string, number>>
   return names.join('|') || '0';
 }
 
+/** fcntl(2) */
+export const F = { F_GETFL: 3, F_SETFL: 4, F_DUPFD_CLOEXEC: 1030 } as const;
+
 /** mount(2) */
 export const MS = {
   MS_RDONLY: 1,

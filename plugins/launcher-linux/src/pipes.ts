@@ -1,6 +1,7 @@
 import { closeSync, fchownSync } from 'node:fs';
 import type { Reaper } from '@caisson/linux/process';
 import {
+  F,
   fcntl,
   O,
   pipe,
@@ -10,9 +11,6 @@ import {
   spliceToFile,
 } from '@caisson/linux/syscalls';
 import type { ContainerPipes, PipeMoves, ResolvedUser } from '@caisson/plugin-sdk';
-
-const F_SETFL = 4;
-const F_DUPFD_CLOEXEC = 1030;
 
 /**
  * Whoever holds the agent's ends of a container's pipes: the agent, and its supervisor for the next agent. Were they
@@ -101,14 +99,14 @@ export class HeldPipes implements ContainerPipes {
       onReady: (output, callback) => onReady(reaper, output, callback),
     };
     // The container may take back what it wrote after we were told of it, and we would wait for more.
-    for (const fd of [ends.stdout, ends.stderr]) fcntl(fd, F_SETFL, O.O_NONBLOCK);
+    for (const fd of [ends.stdout, ends.stderr]) fcntl(fd, F.F_SETFL, O.O_NONBLOCK);
   }
 
   take(): ReturnType<ContainerPipes['take']> {
     const { stdin, stdout, stderr } = this.ends;
     const taken: number[] = [];
     try {
-      for (const fd of [stdout, stderr]) taken.push(fcntl(fd, F_DUPFD_CLOEXEC));
+      for (const fd of [stdout, stderr]) taken.push(fcntl(fd, F.F_DUPFD_CLOEXEC));
       const [out, err] = taken as [number, number];
       return { stdin: receiveDescriptor(stdin, { peek: true }), stdout: out, stderr: err };
     } catch (error) {

@@ -17,13 +17,12 @@ import {
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fcntl } from '@caisson/linux/syscalls';
+import { F, fcntl } from '@caisson/linux/syscalls';
 import type { Container } from '@caisson/plugin-sdk';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import type { NullInput } from './null-input.js';
 import { sandboxStdio } from './stdio.js';
 
-const F_GETFL = 3;
 const [O_APPEND, O_NONBLOCK] = [0o2000, 0o4000];
 let sandbox = '';
 beforeEach(() => {
@@ -51,7 +50,7 @@ describe('the files of a sandbox', () => {
 
   test('block as files do, and are appended to', () => {
     const { descriptors, owned } = open();
-    const flags = fcntl(descriptors[1], F_GETFL);
+    const flags = fcntl(descriptors[1], F.F_GETFL);
     expect(flags & O_APPEND).not.toBe(0);
     expect(flags & O_NONBLOCK).toBe(0);
     for (const fd of owned) closeSync(fd);

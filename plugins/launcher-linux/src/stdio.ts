@@ -1,13 +1,12 @@
 import { closeSync, constants, fchownSync, fstatSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { isErrno } from '@caisson/linux';
-import { fcntl, openDirectory, openDirectoryBeneath } from '@caisson/linux/syscalls';
+import { F, fcntl, openDirectory, openDirectoryBeneath } from '@caisson/linux/syscalls';
 import { type Container, parentOf, type ResolvedUser } from '@caisson/plugin-sdk';
 import { errors } from './errors.js';
 import type { NullInput } from './null-input.js';
 
 const { O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK, O_WRONLY } = constants;
-const F_SETFL = 4;
 
 /** The descriptors that become 0, 1 and 2, and those of them that are ours to close. */
 export interface Stdio {
@@ -70,7 +69,7 @@ function openOutput(path: string, user: ResolvedUser | undefined): number {
   }
   if (user) fchownSync(fd, user.uid, user.gid);
   // O_NONBLOCK was for the open alone: the container shares the open file, flags included.
-  fcntl(fd, F_SETFL, O_APPEND);
+  fcntl(fd, F.F_SETFL, O_APPEND);
   return fd;
 }
 

@@ -3,6 +3,7 @@ import { isErrno } from '@caisson/linux';
 import type { Reaper } from '@caisson/linux/process';
 import {
   EPOLLOUT,
+  F,
   FILESYSTEM_MAGIC,
   FSCONFIG,
   fcntl,
@@ -103,9 +104,6 @@ function newDevpts(options: Readonly<Record<string, string | true>>, attributes:
   }
 }
 
-const F_DUPFD_CLOEXEC = 1030;
-const F_SETFL = 4;
-
 /** The agent's side of the terminal. */
 export class MasterSide implements ContainerTerminal {
   readonly #master: number;
@@ -119,12 +117,12 @@ export class MasterSide implements ContainerTerminal {
     this.#master = master;
     this.#reaper = reaper;
     // Whoever reads or writes too much would wait inside the kernel, for as long as the container likes.
-    fcntl(master, F_SETFL, O.O_NONBLOCK);
+    fcntl(master, F.F_SETFL, O.O_NONBLOCK);
   }
 
   /** A copy: ours stays, to change the window's size whatever the caller does with its own. */
   take(): number {
-    return fcntl(this.#master, F_DUPFD_CLOEXEC);
+    return fcntl(this.#master, F.F_DUPFD_CLOEXEC);
   }
 
   write(data: Buffer): Promise<void> {
