@@ -1,10 +1,8 @@
 import type { Program } from '@caisson/linux/exec-stage';
-import type { ForkServer, LaunchKind } from './fork-server.js';
+import { type ForkServer, KEPT, type LaunchKind } from './fork-server.js';
 
 /** How long nothing was launched, and nothing has ended: preparing a launch takes most of a millisecond of a processor. */
 const QUIET_MS = 3;
-/** So many in a row have been prepared for while it was quiet: to prepare more beside them would only slow them down. */
-const EXPECTED = 2;
 
 /**
  * The fork server of a launcher, and when it prepares launches to come: while nobody waits for one, nor for what one has started.
@@ -32,8 +30,9 @@ export class ComingLaunches {
   executed(kind: LaunchKind | undefined): void {
     if (kind) this.#kinds.set(kind.program, kind);
     this.#inARow += 1;
-    // While the command runs: whoever launches one after another waits for nothing else meanwhile.
-    if (this.#inARow > EXPECTED) this.#replenish(kind);
+    // While the command runs: whoever launches one after another waits for nothing else meanwhile. For the first ones all was
+    // prepared while it was quiet: to prepare more beside them would only slow them down.
+    if (this.#inARow > KEPT) this.#replenish(kind);
     this.#onceQuiet();
   }
 

@@ -40,7 +40,7 @@ const MOST_KINDS = 4;
  * So many of each, so that one is ready for a launch that follows at once. Each is two processes, of some 50 KB together; to
  * make one takes about as long as to launch with it.
  */
-const KEPT = 2;
+export const KEPT = 2;
 
 /**
  * A small process that clones supervisors for launches (`fork-server-image.ts`). Cloning it costs a fifth of what starting a
