@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { findAgent } from './address.js';
 import { AgentClient } from './agent-client.js';
 import { signalNumber } from './change.js';
@@ -117,6 +117,7 @@ describe('a call', () => {
     server.closeAllConnections();
   });
   afterEach(() => rmSync(socketPath, { force: true }));
+  afterAll(() => rmSync(directory, { recursive: true }));
 
   test('names itself twice, and gives its token', async () => {
     answer = { status: 200, body: '{"type":"X_Y","x_y":{"z":1}}' };
